@@ -1,0 +1,1 @@
+"""Reading a workspace: files to typed models, with every error at its line."""

@@ -1,0 +1,317 @@
+"""What no single file can know: references, overlaps and gaps between the files of a workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+
+from pcg_netops.errors import InputError
+from pcg_netops.inventory.yamlfile import Key, YamlFile, did_you_mean
+from pcg_netops.model.cutover import Cutover
+from pcg_netops.model.device import Role
+from pcg_netops.model.hosts import Entry
+from pcg_netops.model.network import Network
+from pcg_netops.model.services import Service, Services
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Each model together with the file it came from."""
+
+    network: tuple[YamlFile, Network]
+    services: tuple[YamlFile, Services]
+    hosts: tuple[YamlFile, dict[str, Entry]]
+    groups: tuple[YamlFile, dict[str, Entry]]
+    cutovers: dict[str, tuple[YamlFile, Cutover]]
+
+
+def cross_check(sources: Sources) -> Iterator[InputError]:
+    """Every contradiction between the files."""
+    yield from _check_nodes(*sources.network)
+    yield from _check_topology(*sources.network)
+    yield from _check_hosts(sources)
+    yield from _check_overlaps(sources)
+    for name, service in sources.services[1].services.items():
+        yield from _check_service(sources, name, service)
+    for file, cutover in sources.cutovers.values():
+        yield from _check_cutover(sources, file, cutover)
+
+
+def _unknown(
+    file: YamlFile, what: str, wanted: str, known: Iterable[str], *path: Key
+) -> Iterator[InputError]:
+    """One error if `wanted` is not among `known`."""
+    known = set(known)
+    if wanted not in known:
+        yield InputError(
+            f"no {what} named '{wanted}'",
+            place=file.place(*path),
+            remedy=did_you_mean(wanted, known),
+        )
+
+
+def _check_nodes(file: YamlFile, network: Network) -> Iterator[InputError]:
+    owners: dict[str, str] = {}
+    for exchange, value in network.exchanges.items():
+        for index, gateway in enumerate(value.gateways):
+            path = ("exchanges", exchange, "gateways", index)
+            yield from _unknown(file, "gateway", gateway, network.with_role(Role.GATEWAY), *path)
+            if gateway in owners:
+                yield InputError(
+                    f"gateway '{gateway}' is in exchange '{owners[gateway]}' already",
+                    place=file.place(*path),
+                    remedy="a gateway belongs to one exchange",
+                )
+            owners[gateway] = exchange
+    for name, node in network.nodes.items():
+        path = ("nodes", name)
+        if node.role is Role.HOST:
+            yield InputError(
+                f"node '{name}' is a host",
+                place=file.place(*path),
+                remedy="describe a site instead: its host is made from it",
+            )
+        if node.role is Role.EDGE:
+            missing = set(owners) - set(node.prefers)
+            if missing:
+                yield InputError(
+                    f"edge '{name}' does not rank {', '.join(sorted(missing))}",
+                    place=file.place(*path),
+                    remedy="list every gateway in 'prefers'",
+                )
+            for index, gateway in enumerate(node.prefers):
+                yield from _unknown(file, "gateway", gateway, owners, *path, "prefers", index)
+        if node.role is Role.CORE:
+            yield from _unknown(
+                file, "domain", node.domain or "", network.domains, *path, "domain"
+            )
+        if node.role is Role.GATEWAY:
+            if name not in owners:
+                yield InputError(
+                    f"gateway '{name}' belongs to no exchange",
+                    place=file.place(*path),
+                    remedy="add it to an exchange's 'gateways'",
+                )
+            for domain in network.domains.keys() - node.nat.keys():
+                yield InputError(
+                    f"gateway '{name}' has no translation pool for domain '{domain}'",
+                    place=file.place(*path),
+                    remedy="add it under 'nat'",
+                )
+            for domain in node.nat:
+                yield from _unknown(file, "domain", domain, network.domains, *path, "nat", domain)
+
+
+_NEIGHBOURS = {
+    frozenset({Role.EDGE}),
+    frozenset({Role.EDGE, Role.GATEWAY}),
+    frozenset({Role.GATEWAY, Role.CORE}),
+    frozenset({Role.CORE}),
+    frozenset({Role.CORE, Role.PARTNER}),
+}
+
+
+def _check_topology(file: YamlFile, network: Network) -> Iterator[InputError]:
+    for name, site in network.sites.items():
+        yield from _unknown(file, "node", site.node, network.nodes, "sites", name, "node")
+        if site.domain:
+            yield from _unknown(file, "domain", site.domain, network.domains, "sites", name, "domain")
+    for index, link in enumerate(network.links):
+        path = ("links", index)
+        unknown = [
+            error
+            for end in (0, 1)
+            for error in _unknown(
+                file, "node", link.between[end], network.nodes, *path, "between", end
+            )
+        ]
+        yield from unknown
+        if unknown:
+            continue
+        first, second = (network.nodes[name] for name in link.between)
+        if frozenset({first.role, second.role}) not in _NEIGHBOURS:
+            yield InputError(
+                f"a link between a {first.role} and a {second.role} has no policy",
+                place=file.place(*path),
+                remedy="edges meet gateways, gateways meet cores, cores meet partners",
+            )
+        elif first.role is second.role and first.asn != second.asn:
+            yield InputError(
+                f"{link.between[0]} and {link.between[1]} are both {first.role} nodes of"
+                f" different autonomous systems",
+                place=file.place(*path),
+                remedy="give them one 'asn', or connect them through another node",
+            )
+        elif first.role is Role.CORE and second.role is Role.CORE and first.domain != second.domain:
+            yield InputError(
+                f"the link joins the domains '{first.domain}' and '{second.domain}'",
+                place=file.place(*path),
+                remedy="domains meet nowhere: remove the link",
+            )
+    for pool, needed in (
+        (network.pools.links, 2 * len(network.links)),
+        (network.pools.loopbacks, len(network.nodes)),
+    ):
+        if pool.num_addresses < needed:
+            yield InputError(
+                f"pool {pool} has {pool.num_addresses} addresses, {needed} are needed",
+                place=file.place("pools"),
+                remedy="give it a larger prefix",
+            )
+
+
+def _check_hosts(sources: Sources) -> Iterator[InputError]:
+    file, hosts = sources.hosts
+    network = sources.network[1]
+    for name in network.nodes.keys() - hosts.keys():
+        yield InputError(
+            f"node '{name}' of network.yaml has no host entry",
+            place=file.name,
+            remedy=f"add '{name}:' with its management address",
+        )
+    seen: dict[str, str] = {}
+    for name, entry in hosts.items():
+        yield from _unknown(file, "node", name, network.nodes, name)
+        for index, group in enumerate(entry.groups):
+            yield from _unknown(file, "group", group, sources.groups[1], name, "groups", index)
+        if not entry.hostname:
+            yield InputError(
+                f"host '{name}' has no 'hostname'",
+                place=file.place(name),
+                remedy="add its management address",
+            )
+        elif entry.hostname in seen:
+            yield InputError(
+                f"'{name}' and '{seen[entry.hostname]}' share the address {entry.hostname}",
+                place=file.place(name),
+                remedy="give each its own management address",
+            )
+        else:
+            seen[entry.hostname] = name
+
+
+def _check_overlaps(sources: Sources) -> Iterator[InputError]:
+    """Address ranges of different purpose must not meet; ranges of services may be equal."""
+    file, network = sources.network
+    claims: list[tuple[IPv4Network, str, str]] = [
+        (site.prefix, f"site '{name}'", file.place("sites", name, "prefix"))
+        for name, site in network.sites.items()
+    ]
+    for name, node in network.nodes.items():
+        claims += [
+            (pool, f"the {domain} pool of '{name}'", file.place("nodes", name, "nat", domain))
+            for domain, pool in node.nat.items()
+        ]
+    for name, pool in network.pools:
+        claims.append((pool, f"pool '{name}'", file.place("pools", name)))
+    yield from _overlaps(claims)
+    services, model = sources.services
+    yield from _overlaps(
+        [
+            (prefix, f"service '{name}'", services.place("services", name, field))
+            for name, service in model.services.items()
+            for field, prefix in (
+                ("prefix", service.prefix),
+                ("published", service.published.prefix if service.published else None),
+            )
+            if prefix
+        ],
+        equal_is_fine=True,
+    )
+
+
+def _overlaps(
+    claims: list[tuple[IPv4Network, str, str]], *, equal_is_fine: bool = False
+) -> Iterator[InputError]:
+    """Neighbours in address order are enough: an overlap always shows at the next claim."""
+    claims = sorted(claims, key=lambda claim: (int(claim[0].network_address), claim[0].prefixlen))
+    widest: tuple[IPv4Network, str, str] | None = None
+    for claim in claims:
+        if widest and claim[0].overlaps(widest[0]):
+            if not (equal_is_fine and claim[0] == widest[0]):
+                yield InputError(
+                    f"{claim[1]} ({claim[0]}) overlaps {widest[1]} ({widest[0]})",
+                    place=claim[2],
+                    remedy="give each its own range",
+                )
+        else:
+            widest = claim
+
+
+def _check_service(sources: Sources, name: str, service: Service) -> Iterator[InputError]:
+    file, network = sources.services[0], sources.network[1]
+    path: tuple[Key, ...] = ("services", name)
+    yield from _unknown(file, "domain", service.domain, network.domains, *path, "domain")
+    own = {site for site, value in network.sites.items() if value.domain is None}
+    theirs = {site for site, value in network.sites.items() if value.domain == service.domain}
+    for field, known in (("sites", own), ("partners", theirs)):
+        for index, site in enumerate(getattr(service, field)):
+            yield from _unknown(file, "site", site, known, *path, field, index)
+    needed = {"out": ("sites", "prefix"), "in": ("published", "partners")}
+    wanted = needed.get(service.direction, needed["out"] + needed["in"])
+    for field in {"sites", "prefix", "published", "partners"}:
+        if bool(getattr(service, field)) != (field in wanted):
+            verb = "needs" if field in wanted else "cannot have"
+            yield InputError(
+                f"service '{name}' has direction '{service.direction}' and {verb} '{field}'",
+                place=file.place(*path),
+                remedy=f"{'add' if field in wanted else 'remove'} it, or change 'direction'",
+            )
+    if service.prefix and network.site_of(service.prefix) not in theirs:
+        yield InputError(
+            f"{service.prefix} is in no site of domain '{service.domain}'",
+            place=file.place(*path, "prefix"),
+            remedy="correct the prefix or add the site to network.yaml",
+        )
+    if service.published:
+        for field, range_ in (
+            ("prefix", service.published.prefix),
+            ("server", IPv4Network(service.published.server)),
+        ):
+            if network.site_of(range_) not in own:
+                yield InputError(
+                    f"{range_} is in no site of the organisation",
+                    place=file.place(*path, "published", field),
+                    remedy="correct it or add the site to network.yaml",
+                )
+
+
+def _check_cutover(sources: Sources, file: YamlFile, cutover: Cutover) -> Iterator[InputError]:
+    network, services = sources.network[1], sources.services[1].services
+    for field in ("from_exchange", "to_exchange"):
+        yield from _unknown(file, "exchange", getattr(cutover, field), network.exchanges, field)
+    for field in ("fail_after", "roll_back"):
+        wanted = getattr(cutover.rehearsal, field)
+        yield from _unknown(file, "phase", wanted, cutover.phases, "rehearsal", field)
+    active: tuple[str, ...] = ()
+    moved: dict[str, str] = {}
+    for name, phase in cutover.phases.items():
+        path: tuple[Key, ...] = ("phases", name)
+        for field in ("exchanges", "allow_lists"):
+            for index, exchange in enumerate(getattr(phase, field)):
+                yield from _unknown(
+                    file, "exchange", exchange, network.exchanges, *path, field, index
+                )
+        active = phase.exchanges or active
+        for number, wave in enumerate(phase.waves):
+            for index, service in enumerate(wave.move):
+                place = (*path, "waves", number, "move", index)
+                yield from _unknown(file, "service", service, services, *place)
+                if service in moved:
+                    yield InputError(
+                        f"service '{service}' was moved by phase '{moved[service]}' already",
+                        place=file.place(*place),
+                        remedy="remove one of the two",
+                    )
+                moved[service] = name
+        carriers = {
+            cutover.to_exchange if service in moved else cutover.from_exchange
+            for service in services
+        }
+        for exchange in sorted(carriers - set(active)):
+            yield InputError(
+                f"phase '{name}' leaves services on exchange '{exchange}', which is not up",
+                place=file.place(*path),
+                remedy="move them in an earlier phase, or keep it in 'exchanges'",
+            )

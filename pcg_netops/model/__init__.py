@@ -1,0 +1,1 @@
+"""What the toolkit talks about: typed, frozen, free of behaviour and of other layers."""

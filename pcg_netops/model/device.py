@@ -1,0 +1,206 @@
+"""`Device`: one node's configuration in no vendor's language.
+
+The design layer makes it, a platform's templates spell it. Every list is in the order in which it is
+rendered, so that equal intent gives equal bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+
+
+class Role(StrEnum):
+    """What a node does in the network; decides its policies and filters."""
+
+    EDGE = "edge"  # the organisation's own border router, one autonomous system for all
+    GATEWAY = "gateway"  # a stateful gateway of an exchange
+    CORE = "core"  # a router of a shared network (a domain)
+    PARTNER = "partner"  # the router of an organisation that is reached over the exchanges
+    HOST = "host"  # an end system of a site; runs no routing daemon and is not managed
+
+
+class Action(StrEnum):
+    """The verdict of a policy entry or filter rule."""
+
+    PERMIT = "permit"
+    DENY = "deny"
+
+
+@dataclass(frozen=True)
+class Interface:
+    """A data-plane interface; `zone` is what the firewall calls the network behind it."""
+
+    name: str
+    address: IPv4Interface
+    mtu: int
+    zone: str
+    peer: str
+    peer_interface: str
+
+
+@dataclass(frozen=True)
+class PrefixEntry:
+    """One line of a prefix list: the prefix itself, or with `le` also its more-specifics."""
+
+    prefix: IPv4Network
+    le: int | None = None
+
+
+@dataclass(frozen=True)
+class PrefixList:
+    """A named list of prefixes; `owner` is the service or purpose it serves."""
+
+    name: str
+    owner: str
+    entries: tuple[PrefixEntry, ...]
+
+
+@dataclass(frozen=True)
+class PolicyEntry:
+    """One step of a routing policy: what it matches, and what it sets on a match."""
+
+    owner: str
+    action: Action
+    prefix_list: str | None = None
+    local_preference: int | None = None
+    med: int | None = None
+    prepend: int = 0
+
+
+@dataclass(frozen=True)
+class RoutingPolicy:
+    """A named sequence of entries; what no entry permits is refused (RFC 8212)."""
+
+    name: str
+    entries: tuple[PolicyEntry, ...]
+
+
+@dataclass(frozen=True)
+class Bfd:
+    """Bidirectional forwarding detection (RFC 5880): milliseconds and a count."""
+
+    interval_ms: int
+    multiplier: int
+
+
+@dataclass(frozen=True)
+class BgpSession:
+    """A BGP session over one link, with a policy in each direction."""
+
+    peer: str
+    interface: str
+    peer_address: IPv4Address
+    peer_asn: int
+    import_policy: str
+    export_policy: str
+    bfd: Bfd | None
+    next_hop_self: bool
+    maximum_prefixes: int
+
+
+@dataclass(frozen=True)
+class Bgp:
+    """The routing process of a device."""
+
+    asn: int
+    router_id: IPv4Address
+    networks: tuple[IPv4Network, ...]
+    sessions: tuple[BgpSession, ...]
+
+
+@dataclass(frozen=True)
+class Ports:
+    """An inclusive range of transport ports."""
+
+    first: int
+    last: int
+
+    def __str__(self) -> str:
+        return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
+
+
+@dataclass(frozen=True)
+class FilterRule:
+    """One permitted kind of forwarded traffic, owned by a service or a named purpose.
+
+    Empty `sources` or `destinations` mean any address; no `protocol` means any.
+    """
+
+    owner: str
+    action: Action
+    from_interfaces: tuple[str, ...]
+    to_interfaces: tuple[str, ...]
+    sources: tuple[IPv4Network, ...] = ()
+    destinations: tuple[IPv4Network, ...] = ()
+    protocol: str | None = None
+    ports: Ports | None = None
+
+
+@dataclass(frozen=True)
+class DestinationNat:
+    """Connections to a published prefix are sent to the server behind it."""
+
+    owner: str
+    from_interfaces: tuple[str, ...]
+    published: IPv4Network
+    protocol: str
+    ports: Ports
+    server: IPv4Address
+
+
+@dataclass(frozen=True)
+class SourceNat:
+    """Connections leaving by these interfaces take an address of the gateway's own pool."""
+
+    owner: str
+    to_interfaces: tuple[str, ...]
+    sources: tuple[IPv4Network, ...]
+    destinations: tuple[IPv4Network, ...]
+    protocol: str
+    ports: Ports
+    pool: IPv4Network
+
+
+@dataclass(frozen=True)
+class Firewall:
+    """What a device forwards. `default` decides what no rule names.
+
+    Senders behind `reset_from` are told at once when their TCP session is not known here, because
+    another gateway held it: they can reconnect instead of waiting. Others are met with silence.
+    """
+
+    stateful: bool
+    default: Action
+    rules: tuple[FilterRule, ...]
+    destination_nat: tuple[DestinationNat, ...] = ()
+    source_nat: tuple[SourceNat, ...] = ()
+    reset_from: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Management:
+    """The out-of-band interface, the only one that accepts log-ins."""
+
+    interface: str
+    address: IPv4Address
+
+
+@dataclass(frozen=True)
+class Device:
+    """Everything that is configured on one node in one phase."""
+
+    name: str
+    role: Role
+    platform: str
+    title: str
+    loopback: IPv4Address | None
+    interfaces: tuple[Interface, ...]
+    addresses: tuple[IPv4Interface, ...]  # further addresses of a host's first interface
+    default_gateway: IPv4Address | None  # hosts only
+    bgp: Bgp | None
+    prefix_lists: tuple[PrefixList, ...]
+    policies: tuple[RoutingPolicy, ...]
+    firewall: Firewall | None
+    management: Management | None

@@ -1,0 +1,110 @@
+"""`network.yaml`: the exchanges, the networks behind them, every node and every cable."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv4Network
+from typing import Annotated
+
+from pydantic import Field
+
+from pcg_netops.model.base import Asn, Model, Mtu, Name, Text
+from pcg_netops.model.device import Role
+
+
+class Domain(Model):
+    """A shared network that services are reached on, kept apart from every other."""
+
+    title: Text
+
+
+class Exchange(Model):
+    """A set of gateways that carries services between the organisation and the domains."""
+
+    title: Text
+    gateways: Annotated[tuple[Name, ...], Field(min_length=1)]
+
+
+class Node(Model):
+    """A router. Which further fields it needs depends on its role."""
+
+    role: Role
+    title: Text
+    asn: Asn
+    prefers: Annotated[
+        tuple[Name, ...], Field(description="edge: gateways, the one to use first coming first")
+    ] = ()
+    domain: Annotated[Name | None, Field(description="core: the domain it belongs to")] = None
+    nat: Annotated[
+        dict[Name, IPv4Network],
+        Field(description="gateway: for each domain, the addresses it translates sources into"),
+    ] = {}
+
+
+class Site(Model):
+    """A place with end systems: a local network behind one router."""
+
+    title: Text
+    node: Name
+    prefix: IPv4Network
+    domain: Annotated[Name | None, Field(description="none: a site of the organisation")] = None
+
+
+class BfdTimers(Model):
+    """BFD timers of a link. Aggressive ones false-positive on real wide-area networks."""
+
+    interval_ms: Annotated[int, Field(ge=10, le=60_000, strict=True)]
+    multiplier: Annotated[int, Field(ge=2, le=255, strict=True)]
+
+
+class Link(Model):
+    """A cable or circuit between two routers."""
+
+    between: tuple[Name, Name]
+    mtu: Mtu | None = None
+    bfd: BfdTimers | None = None
+    tunnel: Annotated[
+        bool, Field(description="true: in production this link is an IPsec tunnel")
+    ] = False
+
+
+class Pools(Model):
+    """Where addresses that nobody needs to choose by hand come from."""
+
+    loopbacks: IPv4Network
+    links: IPv4Network
+    management: IPv4Network
+
+
+class Network(Model):
+    """The whole of `network.yaml`."""
+
+    name: Name
+    organisation: Text
+    domains: Annotated[dict[Name, Domain], Field(min_length=1)]
+    exchanges: Annotated[dict[Name, Exchange], Field(min_length=1)]
+    nodes: Annotated[dict[Name, Node], Field(min_length=1)]
+    sites: Annotated[dict[Name, Site], Field(min_length=1)]
+    links: tuple[Link, ...]
+    pools: Pools
+    mtu: Mtu = 1500
+    bfd: BfdTimers = BfdTimers(interval_ms=300, multiplier=3)
+
+    def exchange_of(self, gateway: str) -> str:
+        """The exchange a gateway belongs to."""
+        return next(name for name, exchange in self.exchanges.items() if gateway in exchange.gateways)
+
+    def gateway_of(self, address: IPv4Address) -> str | None:
+        """The gateway whose translation pool holds the address, if any."""
+        for name, node in self.nodes.items():
+            if any(address in pool for pool in node.nat.values()):
+                return name
+        return None
+
+    def site_of(self, prefix: IPv4Network | IPv4Address) -> str | None:
+        """The site whose network holds the prefix or address, if any."""
+        wanted = IPv4Network(prefix)
+        return next((name for name, site in self.sites.items() if wanted.subnet_of(site.prefix)), None)
+
+    def with_role(self, role: Role) -> tuple[str, ...]:
+        """Names of all nodes of a role, in the file's order."""
+        return tuple(name for name, node in self.nodes.items() if node.role is role)

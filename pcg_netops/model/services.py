@@ -1,0 +1,86 @@
+"""`services.yaml`: what people rely on, and how long each may be gone."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Network
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from pcg_netops.model.base import Milliseconds, Model, Name, Text
+from pcg_netops.model.device import Ports
+from pcg_netops.model.flow import Protocol
+
+
+class Direction(StrEnum):
+    """Who opens the connections: the organisation (out), its partners (in), or both."""
+
+    OUT = "out"
+    IN = "in"
+    BOTH = "both"
+
+
+def _ports(value: Any) -> Any:
+    """Read `443` or `16384-32767`."""
+    first, dash, last = str(value).partition("-")
+    if isinstance(value, bool) or not first.isdecimal() or (dash and not last.isdecimal()):
+        raise ValueError("is not a port such as 443 or a range such as 16384-32767")
+    ports = Ports(int(first), int(last or first))
+    if not 0 < ports.first <= ports.last < 65_536:
+        raise ValueError("is not within 1-65535, lowest first")
+    return ports
+
+
+class Traffic(Model):
+    """One transport protocol and its server ports."""
+
+    protocol: Protocol
+    ports: Annotated[Ports, BeforeValidator(_ports, json_schema_input_type=int | str)]
+
+
+class Published(Model):
+    """An address range that partners connect to, and the server behind it."""
+
+    prefix: IPv4Network
+    server: IPv4Address
+
+
+class Service(Model):
+    """Traffic between the organisation and one domain, moved as a whole."""
+
+    title: Text
+    owner: Text
+    domain: Name
+    direction: Direction
+    traffic: Annotated[tuple[Traffic, ...], Field(min_length=1)]
+    criticality: Annotated[int, Field(ge=1, le=3, strict=True)]
+    max_outage: Milliseconds
+    sites: Annotated[
+        tuple[Name, ...], Field(description="out, both: the organisation's sites that use it")
+    ] = ()
+    prefix: Annotated[
+        IPv4Network | None, Field(description="out, both: the partner's addresses")
+    ] = None
+    published: Annotated[
+        Published | None, Field(description="in, both: the organisation's own addresses")
+    ] = None
+    partners: Annotated[
+        tuple[Name, ...], Field(description="in, both: the partner sites that may connect")
+    ] = ()
+
+    @property
+    def outbound(self) -> bool:
+        """Whether the organisation opens connections."""
+        return self.direction is not Direction.IN
+
+    @property
+    def inbound(self) -> bool:
+        """Whether partners open connections."""
+        return self.direction is not Direction.OUT
+
+
+class Services(Model):
+    """The whole of `services.yaml`."""
+
+    services: Annotated[dict[Name, Service], Field(min_length=1)]
