@@ -1,0 +1,109 @@
+"""Addresses and interface names, computed from the order of `network.yaml`.
+
+A router's `eth1` and up are its sites' local networks, then its links, each in the file's order.
+Links take /31 networks (RFC 3021) from the link pool; the end that is named first has the lower one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from itertools import islice
+
+from pcg_netops.model.device import Bfd, Interface
+from pcg_netops.model.network import Network
+
+INSIDE = "inside"  # the firewall zone of the organisation's own network
+
+
+def host_of(site: str) -> str:
+    """The name of the end system that stands for a site."""
+    return f"{site}-host"
+
+
+def router_address(prefix: IPv4Network) -> IPv4Interface:
+    """A site's router has the last usable address."""
+    return IPv4Interface((prefix.broadcast_address - 1, prefix.prefixlen))
+
+
+def client_address(prefix: IPv4Network) -> IPv4Address:
+    """A site's host opens connections from the last but one usable address."""
+    return prefix.broadcast_address - 2
+
+
+def first_usable(prefix: IPv4Network) -> IPv4Address:
+    """The address that stands for a service's range."""
+    return prefix.network_address + (0 if prefix.prefixlen > 30 else 1)
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """What a router finds at the other end of one of its links."""
+
+    interface: Interface
+    peer: str
+    peer_address: IPv4Address
+    bfd: Bfd
+
+
+@dataclass(frozen=True)
+class Addressing:
+    """Every computed address of a network."""
+
+    loopbacks: dict[str, IPv4Address]
+    sites: dict[str, dict[str, Interface]]  # node -> site -> its interface there
+    neighbours: dict[str, tuple[Neighbour, ...]]  # node -> its links
+
+
+def address_network(network: Network) -> Addressing:
+    """Give every node its loopback and every link its two addresses."""
+    loopbacks = dict(zip(network.nodes, network.pools.loopbacks, strict=False))
+    used = dict.fromkeys(network.nodes, 0)
+
+    def next_name(node: str) -> str:
+        used[node] += 1
+        return f"eth{used[node]}"
+
+    sites: dict[str, dict[str, Interface]] = {name: {} for name in network.nodes}
+    for name, site in network.sites.items():
+        zone = site.domain and f"site-{name}" or INSIDE
+        sites[site.node][name] = Interface(
+            next_name(site.node),
+            router_address(site.prefix),
+            network.mtu,
+            zone,
+            host_of(name),
+            "eth1",
+        )
+    neighbours: dict[str, list[Neighbour]] = {name: [] for name in network.nodes}
+    pairs = islice(network.pools.links.subnets(new_prefix=31), len(network.links))
+    for link, pair in zip(network.links, pairs, strict=True):
+        names = {end: next_name(end) for end in link.between}
+        addresses = dict(zip(link.between, pair, strict=True))
+        timers = link.bfd or network.bfd
+        for end, other in (link.between, link.between[::-1]):
+            interface = Interface(
+                names[end],
+                IPv4Interface((addresses[end], 31)),
+                link.mtu or network.mtu,
+                _zone(network, link.between),
+                other,
+                names[other],
+            )
+            neighbours[end].append(
+                Neighbour(
+                    interface,
+                    other,
+                    addresses[other],
+                    Bfd(timers.interval_ms, timers.multiplier),
+                )
+            )
+    return Addressing(
+        loopbacks, sites, {node: tuple(found) for node, found in neighbours.items()}
+    )
+
+
+def _zone(network: Network, ends: tuple[str, str]) -> str:
+    """A link belongs to the domain of its core end, or is inside."""
+    domains = [network.nodes[end].domain for end in ends]
+    return next((domain for domain in domains if domain), INSIDE)

@@ -1,0 +1,100 @@
+"""Which exchange carries which service at each stage of a cutover, and through which gateway."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pcg_netops.errors import InputError
+from pcg_netops.model.cutover import Cutover, Window
+from pcg_netops.model.device import Role
+from pcg_netops.model.network import Network
+from pcg_netops.model.services import Services
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The state in which a phase, or one wave of it, leaves the network."""
+
+    name: str  # "p2", or "p4.3" for the third of several waves
+    phase: str
+    title: str
+    window: Window
+    exchanges: tuple[str, ...]
+    allow_lists: tuple[str, ...]
+    carriers: dict[str, str]  # service -> exchange
+    moved: tuple[str, ...]  # services whose carrier this stage changes
+
+    def ranking(self, service: str) -> tuple[str, ...]:
+        """The exchanges in the order in which the service uses them: its carrier, then back-ups."""
+        carrier = self.carriers[service]
+        return (carrier, *(name for name in self.exchanges if name != carrier))
+
+
+def stages(cutover: Cutover, services: Services) -> tuple[Stage, ...]:
+    """Every stage of the cutover in order; the first is the state before anything moves."""
+    carriers = dict.fromkeys(services.services, cutover.from_exchange)
+    exchanges: tuple[str, ...] = ()
+    allow_lists: tuple[str, ...] = ()
+    found = []
+    for phase_name, phase in cutover.phases.items():
+        exchanges = phase.exchanges or exchanges
+        allow_lists = phase.allow_lists or allow_lists
+        waves = [(wave.window, wave.move) for wave in phase.waves] or [(phase.window, ())]
+        for number, (window, moved) in enumerate(waves, 1):
+            carriers = carriers | dict.fromkeys(moved, cutover.to_exchange)
+            name = f"{phase_name}.{number}" if len(waves) > 1 else phase_name
+            found.append(
+                Stage(
+                    name, phase_name, phase.title, window, exchanges, allow_lists, carriers, moved
+                )
+            )
+    return tuple(found)
+
+
+def find_stage(all_stages: tuple[Stage, ...], name: str) -> Stage:
+    """A stage by its name, or a phase's last stage. Raises InputError for any other name."""
+    for stage in reversed(all_stages):
+        if name in (stage.name, stage.phase):
+            return stage
+    raise InputError(
+        f"no phase '{name}'", remedy=f"choose one of: {', '.join(s.name for s in all_stages)}"
+    )
+
+
+def gateway_order(network: Network, edge: str, exchanges: tuple[str, ...]) -> tuple[str, ...]:
+    """The gateways an edge uses for a service with this ranking of exchanges, best first."""
+    return tuple(
+        gateway
+        for exchange in exchanges
+        for gateway in network.nodes[edge].prefers
+        if gateway in network.exchanges[exchange].gateways
+    )
+
+
+def linked(network: Network, first: str, second: str) -> bool:
+    """Whether two nodes share a link."""
+    return any({first, second} == set(link.between) for link in network.links)
+
+
+def outbound_gateway(network: Network, stage: Stage, service: str, edge: str) -> str:
+    """The gateway that connections from behind this edge take when nothing has failed.
+
+    An edge without a link to the carrier's best gateway uses its own link to another one of the
+    same exchange, and without any such link the neighbouring edge's choice.
+    """
+    order = gateway_order(network, edge, stage.ranking(service)[:1])
+    own = [gateway for gateway in order if linked(network, edge, gateway)]
+    if own:
+        return own[0]
+    for other in network.with_role(Role.EDGE):
+        if linked(network, edge, other):
+            order = gateway_order(network, other, stage.ranking(service)[:1])
+            direct = [gateway for gateway in order if linked(network, other, gateway)]
+            if direct:
+                return direct[0]
+    return order[0]
+
+
+def inbound_gateway(network: Network, stage: Stage, service: str, home: str) -> str:
+    """The gateway that partners' connections to a published range take when nothing has failed."""
+    return gateway_order(network, home, stage.ranking(service)[:1])[0]
