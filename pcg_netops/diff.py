@@ -1,0 +1,42 @@
+"""What changes between two renderings, for people to read."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pcg_netops.render import Artifacts
+
+
+@dataclass(frozen=True)
+class FileDiff:
+    """A unified diff of one file of one device."""
+
+    device: str
+    name: str
+    text: str
+
+
+def diff_artifacts(before: Artifacts, after: Artifacts, context: int = 3) -> Iterator[FileDiff]:
+    """One unified diff for each file that differs, by device in order, files by name."""
+    for device in dict.fromkeys((*before, *after)):
+        old, new = before.get(device, {}), after.get(device, {})
+        for name in sorted({*old, *new}):
+            texts = [side[name].text if name in side else "" for side in (old, new)]
+            if texts[0] == texts[1]:
+                continue
+            label = f"{device}/{name}"
+            lines = difflib.unified_diff(
+                texts[0].splitlines(keepends=True),
+                texts[1].splitlines(keepends=True),
+                f"a/{label}",
+                f"b/{label}",
+                n=context,
+            )
+            yield FileDiff(device, name, "".join(lines))
+
+
+def changed_devices(before: Artifacts, after: Artifacts) -> tuple[str, ...]:
+    """The devices with at least one file that differs."""
+    return tuple(dict.fromkeys(diff.device for diff in diff_artifacts(before, after, 0)))

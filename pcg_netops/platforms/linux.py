@@ -1,0 +1,58 @@
+"""Linux gateways and routers: FRR for routing, nftables for filtering and translation."""
+
+from __future__ import annotations
+
+import difflib
+
+from pcg_netops.platforms.base import ArtifactKind, Platform
+
+_RELOAD = "python3 /usr/lib/frr/frr-reload.py"
+_HEADINGS = ("Lines To Delete", "Lines To Add")
+
+
+def _frr_residue(printed: str, _: str) -> str:
+    """What `frr-reload.py --test` would still change: the lines below its two headings."""
+    pending = False
+    lines = []
+    for line in map(str.strip, printed.splitlines()):
+        pending = pending or line in _HEADINGS
+        if pending and line and set(line) != {"="} and line not in _HEADINGS:
+            lines.append(line)
+    return "\n".join(lines)
+
+
+def _nft_residue(running: str, wanted: str) -> str:
+    """Both texts are the device's own listing, so any difference is a real one."""
+    texts = (wanted.split("\n"), running.split("\n"))
+    return "\n".join(difflib.unified_diff(*texts, "wanted", "running", lineterm="", n=0))
+
+
+LINUX = Platform(
+    name="linux",
+    netmiko_type="linux",
+    staging="/run/pcg/staged",
+    artifacts=(
+        ArtifactKind(
+            name="nftables.conf",
+            template="linux/nftables.conf.j2",
+            saved="/var/lib/pcg/nftables.conf",
+            validate="nft -c -f {file}",
+            apply="nft -f {file}",
+            read_back="nft -s list ruleset",
+            # The same program's listing of the same file, loaded into an empty network namespace.
+            reference="unshare --net sh -c 'nft -f \"$0\" && nft -s list ruleset' {file}",
+            residue=_nft_residue,
+        ),
+        ArtifactKind(
+            name="frr.conf",
+            template="linux/frr.conf.j2",
+            saved="/var/lib/pcg/frr.conf",
+            # Only vtysh knows every command; only frr-reload.py knows what it would change.
+            validate=f"vtysh -C -f {{file}} && {_RELOAD} --test {{file}}",
+            apply=f"{_RELOAD} --reload {{file}}",
+            read_back=f"{_RELOAD} --test {{file}}",
+            reference=None,
+            residue=_frr_residue,
+        ),
+    ),
+)
