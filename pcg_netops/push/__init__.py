@@ -1,0 +1,1 @@
+"""Carrying rendered configuration to devices through Nornir and Netmiko, and proving it arrived."""

@@ -1,0 +1,71 @@
+"""Nornir tasks: upload, validate on the device, apply, read back and compare, save.
+
+Each takes the host's artifacts and is usable from anybody's playbook. They raise PushError, which
+Nornir keeps as the host's failure.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+
+from nornir.core.task import Result, Task
+
+from pcg_netops.errors import PushError
+from pcg_netops.platforms import platform_named
+from pcg_netops.platforms.base import ArtifactKind
+from pcg_netops.push.connection import CONNECTION, DeviceConnection
+from pcg_netops.render import Artifact
+
+HostArtifacts = dict[str, Artifact]
+
+
+def _device(task: Task) -> DeviceConnection:
+    connection = task.host.get_connection(CONNECTION, task.nornir.config)
+    assert isinstance(connection, DeviceConnection)
+    return connection
+
+
+def _files(task: Task, artifacts: HostArtifacts) -> Iterator[tuple[ArtifactKind, str, Artifact]]:
+    """Each kind of file, the path of its upload, and the artifact."""
+    platform = platform_named(task.host.platform or "")
+    for kind in platform.artifacts:
+        if kind.name in artifacts:
+            yield kind, f"{platform.staging}/{kind.name}", artifacts[kind.name]
+
+
+def stage(task: Task, artifacts: HostArtifacts) -> Result:
+    """Upload every file and have the device itself validate it. Changes nothing that runs."""
+    device = _device(task)
+    for kind, path, artifact in _files(task, artifacts):
+        device.upload(path, artifact.text)
+        device.run(kind.validate.format(file=shlex.quote(path)))
+    return Result(host=task.host, changed=False)
+
+
+def apply(task: Task, artifacts: HostArtifacts) -> Result:
+    """Apply the staged files, prove that the device runs them, and keep them for its next start."""
+    device = _device(task)
+    for kind, path, _ in _files(task, artifacts):
+        device.run(kind.apply.format(file=shlex.quote(path)))
+    verify(task, artifacts)
+    for kind, path, _ in _files(task, artifacts):
+        device.run(f"cp {shlex.quote(path)} {shlex.quote(kind.saved)}")
+    return Result(host=task.host, changed=True)
+
+
+def verify(task: Task, artifacts: HostArtifacts) -> Result:
+    """Compare what runs with the staged files. Raises PushError unless the difference is empty."""
+    device = _device(task)
+    for kind, path, _ in _files(task, artifacts):
+        quoted = shlex.quote(path)
+        running = device.run(kind.read_back.format(file=quoted))
+        wanted = device.run(kind.reference.format(file=quoted)) if kind.reference else ""
+        residue = kind.residue(running, wanted)
+        if residue:
+            raise PushError(
+                f"{kind.name} was applied, but the device still differs:\n{residue}",
+                place=task.host.name,
+                remedy="somebody else may have changed the device; look at it and push again",
+            )
+    return Result(host=task.host, changed=False)
