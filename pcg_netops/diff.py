@@ -37,6 +37,10 @@ def diff_artifacts(before: Artifacts, after: Artifacts, context: int = 3) -> Ite
             yield FileDiff(device, name, "".join(lines))
 
 
-def changed_devices(before: Artifacts, after: Artifacts) -> tuple[str, ...]:
-    """The devices with at least one file that differs."""
-    return tuple(dict.fromkeys(diff.device for diff in diff_artifacts(before, after, 0)))
+def changed_files(before: Artifacts, after: Artifacts) -> Artifacts:
+    """The part of `after` that differs from `before`."""
+    changed: Artifacts = {}
+    for part in diff_artifacts(before, after, 0):
+        if part.name in after.get(part.device, {}):
+            changed.setdefault(part.device, {})[part.name] = after[part.device][part.name]
+    return changed

@@ -45,7 +45,7 @@ class Renderer:
             trim_blocks=True,
             lstrip_blocks=True,
             keep_trailing_newline=True,
-            autoescape=False,  # noqa: S701  device configurations, not HTML
+            autoescape=False,
         )
 
     def render(self, device: Device) -> dict[str, Artifact]:

@@ -1,7 +1,7 @@
 """Addresses and interface names, computed from the order of `network.yaml`.
 
 A router's `eth1` and up are its sites' local networks, then its links, each in the file's order.
-Links take /31 networks (RFC 3021) from the link pool; the end that is named first has the lower one.
+Links take /31 networks (RFC 3021) from the link pool; the end named first has the lower address.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def address_network(network: Network) -> Addressing:
 
     sites: dict[str, dict[str, Interface]] = {name: {} for name in network.nodes}
     for name, site in network.sites.items():
-        zone = site.domain and f"site-{name}" or INSIDE
+        zone = (site.domain and f"site-{name}") or INSIDE
         sites[site.node][name] = Interface(
             next_name(site.node),
             router_address(site.prefix),
@@ -98,9 +98,7 @@ def address_network(network: Network) -> Addressing:
                     Bfd(timers.interval_ms, timers.multiplier),
                 )
             )
-    return Addressing(
-        loopbacks, sites, {node: tuple(found) for node, found in neighbours.items()}
-    )
+    return Addressing(loopbacks, sites, {node: tuple(found) for node, found in neighbours.items()})
 
 
 def _zone(network: Network, ends: tuple[str, str]) -> str:

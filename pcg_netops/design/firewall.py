@@ -111,7 +111,8 @@ def _edge(network: Network, addressing: Addressing, node: str) -> Firewall:
     """
     own = tuple(site.prefix for site in network.sites.values() if site.domain is None)
     local = tuple(i.name for i in addressing.sites[node].values())
-    between, exchanges = [], []
+    between: list[str] = []
+    exchanges: list[str] = []
     for neighbour in addressing.neighbours[node]:
         to_edge = network.nodes[neighbour.peer].role is Role.EDGE
         (between if to_edge else exchanges).append(neighbour.interface.name)
@@ -146,19 +147,20 @@ def _partner(
         for name, service in services.services.items():
             if service.prefix is None or not service.prefix.subnet_of(site.prefix):
                 continue
-            for traffic in service.traffic:
-                rules.append(
-                    FilterRule(
-                        name,
-                        Action.PERMIT,
-                        uplinks,
-                        (interface.name,),
-                        tuple(allowed_pools(network, stage, service.domain)),
-                        (service.prefix,),
-                        traffic.protocol,
-                        traffic.ports,
-                    )
+            pools = tuple(allowed_pools(network, stage, service.domain))
+            rules += [
+                FilterRule(
+                    name,
+                    Action.PERMIT,
+                    uplinks,
+                    (interface.name,),
+                    pools,
+                    (service.prefix,),
+                    traffic.protocol,
+                    traffic.ports,
                 )
+                for traffic in service.traffic
+            ]
     return Firewall(True, Action.DENY, tuple(rules))
 
 
@@ -167,4 +169,3 @@ def allowed_pools(network: Network, stage: Stage, domain: str) -> Iterator[IPv4N
     for exchange in stage.allow_lists:
         for gateway in network.exchanges[exchange].gateways:
             yield network.nodes[gateway].nat[domain]
-

@@ -1,7 +1,8 @@
 """Which prefixes each node must end up knowing, worked out from the sessions and their policies.
 
-It follows announcements as BGP would (RFC 4271): out through the export policy, in through the import
-policy, never back into an autonomous system on the path, never from one internal peer to another.
+It follows announcements as BGP would (RFC 4271): out through the export policy, in through the
+import policy, never back into an autonomous system on the path, never from one internal peer to
+another.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from pcg_netops.model.device import Action, Device, RoutingPolicy
 def known_prefixes(devices: Mapping[str, Device]) -> dict[str, frozenset[IPv4Network]]:
     """For each router, every prefix it learns from a peer and does not originate or own itself."""
     routers = {name: device for name, device in devices.items() if device.bgp}
-    seen: dict[str, set[tuple[IPv4Network, frozenset[int], bool]]] = {name: set() for name in routers}
+    seen: dict[str, set[tuple[IPv4Network, frozenset[int], bool]]] = {
+        name: set() for name in routers
+    }
     queue: deque[tuple[str, IPv4Network, frozenset[int], bool]] = deque()
     for name, device in routers.items():
         assert device.bgp
@@ -37,7 +40,7 @@ def known_prefixes(devices: Mapping[str, Device]) -> dict[str, frozenset[IPv4Net
             if (internal and to_internal) or peer.bgp.asn in new_path:
                 continue
             back = next((s for s in peer.bgp.sessions if s.peer == name), None)
-            if back is None:
+            if back is None or not (session.up and back.up):
                 continue
             exports = _permits(device, session.export_policy, prefix)
             if exports and _permits(peer, back.import_policy, prefix):

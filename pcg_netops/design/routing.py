@@ -1,9 +1,9 @@
 """BGP: sessions, and a policy in each direction of each of them.
 
 Steering is one number per service and session. Outbound, an edge gives the service's prefix a local
-preference by the rank of the exchange and a metric by its own liking of the gateway. Inbound, an edge
-prepends its AS number to the service's published prefix once for each gateway that is liked better.
-docs/steering.md tells why both directions then meet the same stateful gateway.
+preference by the rank of the exchange and a metric by its own liking of the gateway. Inbound, an
+edge prepends its AS number to the service's published prefix once for each gateway that is liked
+better. docs/steering.md tells why both directions then meet the same stateful gateway.
 """
 
 from __future__ import annotations
@@ -51,13 +51,18 @@ class _Intent:
     services: Services
     stage: Stage
 
-    def active(self, first: str, second: str) -> bool:
-        """A session runs if every gateway on it belongs to an exchange that is up."""
+    def up(self, first: str, second: str) -> bool:
+        """A session is up if every gateway on it belongs to an exchange that is."""
         return all(
             self.network.exchange_of(name) in self.stage.exchanges
             for name in (first, second)
             if self.network.nodes[name].role is Role.GATEWAY
         )
+
+    def ranking(self, service: str) -> tuple[str, ...]:
+        """The stage's ranking, then the exchanges that are down: policies never wait for them."""
+        ranked = self.stage.ranking(service)
+        return (*ranked, *(name for name in self.network.exchanges if name not in ranked))
 
     def home(self, service: str) -> str:
         """The edge whose site holds the published server of a service."""
@@ -167,10 +172,7 @@ def route(
     sessions = []
     for neighbour in addressing.neighbours[node]:
         peer = neighbour.peer
-        if not intent.active(node, peer):
-            continue
-        zone = neighbour.interface.zone
-        imported, exported = _policies(intent, node, peer, zone)
+        imported, exported = _policies(intent, node, peer, neighbour.interface.zone)
         steps[f"from-{peer}"], steps[f"to-{peer}"] = imported, exported
         internal = network.nodes[peer].asn == network.nodes[node].asn
         allowed = sum(len(prefixes.entries) for prefixes, _ in imported if prefixes)
@@ -186,6 +188,7 @@ def route(
                 bfd=neighbour.bfd,
                 next_hop_self=internal,
                 maximum_prefixes=_PREFIX_HEADROOM * max(allowed, everything),
+                up=intent.up(node, peer),
             )
         )
     lists = {
@@ -223,9 +226,7 @@ def _networks(intent: _Intent, node: str) -> tuple[IPv4Network, ...]:
     return tuple(sorted(found))
 
 
-def _policies(
-    intent: _Intent, node: str, peer: str, zone: str
-) -> tuple[list[_Step], list[_Step]]:
+def _policies(intent: _Intent, node: str, peer: str, zone: str) -> tuple[list[_Step], list[_Step]]:
     """What a node lets in from a peer, and what it tells it."""
     network = intent.network
     role, peer_role = network.nodes[node].role, network.nodes[peer].role
@@ -251,7 +252,7 @@ def _policies(
 
 
 def _edge_import(intent: _Intent, edge: str, gateway: str) -> list[_Step]:
-    """Outbound steering: the rank of the exchange decides, then the edge's liking of the gateway."""
+    """Outbound steering: the exchange's rank decides, then the edge's liking of the gateway."""
     network = intent.network
     exchange = network.exchange_of(gateway)
     gateways = gateway_order(network, edge, (exchange,))
@@ -259,7 +260,7 @@ def _edge_import(intent: _Intent, edge: str, gateway: str) -> list[_Step]:
     for name, service in intent.services.services.items():
         if service.prefix is None:
             continue
-        rank = intent.stage.ranking(name).index(exchange)
+        rank = intent.ranking(name).index(exchange)
         prefixes = intent.service(name)
         entry = PolicyEntry(
             name,
@@ -290,12 +291,14 @@ def _edge_export(intent: _Intent, edge: str, gateway: str) -> list[_Step]:
             Action.PERMIT,
             prefixes.name,
             med=0 if edge == home else _METRIC_STEP,
-            prepend=gateway_order(network, home, intent.stage.ranking(name)).index(gateway),
+            prepend=gateway_order(network, home, intent.ranking(name)).index(gateway),
         )
         steps.append((prefixes, entry))
     for name, site in network.sites.items():
         if site.domain is None:
             prefixes = intent.site(name)
             med = 0 if edge == site.node else _METRIC_STEP
-            steps.append((prefixes, PolicyEntry(prefixes.owner, Action.PERMIT, prefixes.name, med=med)))
+            steps.append(
+                (prefixes, PolicyEntry(prefixes.owner, Action.PERMIT, prefixes.name, med=med))
+            )
     return steps

@@ -28,6 +28,7 @@ class Sources:
 
 def cross_check(sources: Sources) -> Iterator[InputError]:
     """Every contradiction between the files."""
+    yield from _check_exchanges(*sources.network)
     yield from _check_nodes(*sources.network)
     yield from _check_topology(*sources.network)
     yield from _check_hosts(sources)
@@ -51,7 +52,7 @@ def _unknown(
         )
 
 
-def _check_nodes(file: YamlFile, network: Network) -> Iterator[InputError]:
+def _check_exchanges(file: YamlFile, network: Network) -> Iterator[InputError]:
     owners: dict[str, str] = {}
     for exchange, value in network.exchanges.items():
         for index, gateway in enumerate(value.gateways):
@@ -64,43 +65,56 @@ def _check_nodes(file: YamlFile, network: Network) -> Iterator[InputError]:
                     remedy="a gateway belongs to one exchange",
                 )
             owners[gateway] = exchange
+    for name in set(network.with_role(Role.GATEWAY)) - owners.keys():
+        yield InputError(
+            f"gateway '{name}' belongs to no exchange",
+            place=file.place("nodes", name),
+            remedy="add it to an exchange's 'gateways'",
+        )
+
+
+def _check_nodes(file: YamlFile, network: Network) -> Iterator[InputError]:
+    checks = {Role.EDGE: _check_edge, Role.CORE: _check_core, Role.GATEWAY: _check_gateway}
     for name, node in network.nodes.items():
-        path = ("nodes", name)
         if node.role is Role.HOST:
             yield InputError(
                 f"node '{name}' is a host",
-                place=file.place(*path),
+                place=file.place("nodes", name),
                 remedy="describe a site instead: its host is made from it",
             )
-        if node.role is Role.EDGE:
-            missing = set(owners) - set(node.prefers)
-            if missing:
-                yield InputError(
-                    f"edge '{name}' does not rank {', '.join(sorted(missing))}",
-                    place=file.place(*path),
-                    remedy="list every gateway in 'prefers'",
-                )
-            for index, gateway in enumerate(node.prefers):
-                yield from _unknown(file, "gateway", gateway, owners, *path, "prefers", index)
-        if node.role is Role.CORE:
-            yield from _unknown(
-                file, "domain", node.domain or "", network.domains, *path, "domain"
-            )
-        if node.role is Role.GATEWAY:
-            if name not in owners:
-                yield InputError(
-                    f"gateway '{name}' belongs to no exchange",
-                    place=file.place(*path),
-                    remedy="add it to an exchange's 'gateways'",
-                )
-            for domain in network.domains.keys() - node.nat.keys():
-                yield InputError(
-                    f"gateway '{name}' has no translation pool for domain '{domain}'",
-                    place=file.place(*path),
-                    remedy="add it under 'nat'",
-                )
-            for domain in node.nat:
-                yield from _unknown(file, "domain", domain, network.domains, *path, "nat", domain)
+        elif node.role in checks:
+            yield from checks[node.role](file, network, name)
+
+
+def _check_edge(file: YamlFile, network: Network, name: str) -> Iterator[InputError]:
+    prefers = network.nodes[name].prefers
+    gateways = network.with_role(Role.GATEWAY)
+    missing = sorted(set(gateways) - set(prefers))
+    if missing:
+        yield InputError(
+            f"edge '{name}' does not rank {', '.join(missing)}",
+            place=file.place("nodes", name),
+            remedy="list every gateway in 'prefers'",
+        )
+    for index, gateway in enumerate(prefers):
+        yield from _unknown(file, "gateway", gateway, gateways, "nodes", name, "prefers", index)
+
+
+def _check_core(file: YamlFile, network: Network, name: str) -> Iterator[InputError]:
+    domain = network.nodes[name].domain or ""
+    yield from _unknown(file, "domain", domain, network.domains, "nodes", name, "domain")
+
+
+def _check_gateway(file: YamlFile, network: Network, name: str) -> Iterator[InputError]:
+    nat = network.nodes[name].nat
+    for domain in network.domains.keys() - nat.keys():
+        yield InputError(
+            f"gateway '{name}' has no translation pool for domain '{domain}'",
+            place=file.place("nodes", name),
+            remedy="add it under 'nat'",
+        )
+    for domain in nat:
+        yield from _unknown(file, "domain", domain, network.domains, "nodes", name, "nat", domain)
 
 
 _NEIGHBOURS = {
@@ -116,9 +130,11 @@ def _check_topology(file: YamlFile, network: Network) -> Iterator[InputError]:
     for name, site in network.sites.items():
         yield from _unknown(file, "node", site.node, network.nodes, "sites", name, "node")
         if site.domain:
-            yield from _unknown(file, "domain", site.domain, network.domains, "sites", name, "domain")
+            yield from _unknown(
+                file, "domain", site.domain, network.domains, "sites", name, "domain"
+            )
     for index, link in enumerate(network.links):
-        path = ("links", index)
+        path: tuple[Key, ...] = ("links", index)
         unknown = [
             error
             for end in (0, 1)
@@ -278,22 +294,34 @@ def _check_service(sources: Sources, name: str, service: Service) -> Iterator[In
 
 
 def _check_cutover(sources: Sources, file: YamlFile, cutover: Cutover) -> Iterator[InputError]:
-    network, services = sources.network[1], sources.services[1].services
+    network = sources.network[1]
     for field in ("from_exchange", "to_exchange"):
         yield from _unknown(file, "exchange", getattr(cutover, field), network.exchanges, field)
-    for field in ("fail_after", "roll_back"):
-        wanted = getattr(cutover.rehearsal, field)
-        yield from _unknown(file, "phase", wanted, cutover.phases, "rehearsal", field)
-    active: tuple[str, ...] = ()
+    for name, phase in cutover.phases.items():
+        for field in ("exchanges", "allow_lists"):
+            for index, exchange in enumerate(getattr(phase, field)):
+                path = ("phases", name, field, index)
+                yield from _unknown(file, "exchange", exchange, network.exchanges, *path)
+    yield from _check_moves(sources, file, cutover)
+    yield from _check_rehearsal(file, cutover)
+
+
+def _check_moves(sources: Sources, file: YamlFile, cutover: Cutover) -> Iterator[InputError]:
+    """Each service moves at most once, and only between exchanges that are up."""
+    services = sources.services[1].services
+    active: set[str] = set()
     moved: dict[str, str] = {}
     for name, phase in cutover.phases.items():
         path: tuple[Key, ...] = ("phases", name)
-        for field in ("exchanges", "allow_lists"):
-            for index, exchange in enumerate(getattr(phase, field)):
-                yield from _unknown(
-                    file, "exchange", exchange, network.exchanges, *path, field, index
-                )
-        active = phase.exchanges or active
+        now = set(phase.exchanges) or active
+        if active and now - active and active - now:
+            yield InputError(
+                f"phase '{name}' brings up {', '.join(sorted(now - active))}"
+                f" and withdraws {', '.join(sorted(active - now))}",
+                place=file.place(*path, "exchanges"),
+                remedy="make before break: use two phases",
+            )
+        active = now
         for number, wave in enumerate(phase.waves):
             for index, service in enumerate(wave.move):
                 place = (*path, "waves", number, "move", index)
@@ -309,9 +337,36 @@ def _check_cutover(sources: Sources, file: YamlFile, cutover: Cutover) -> Iterat
             cutover.to_exchange if service in moved else cutover.from_exchange
             for service in services
         }
-        for exchange in sorted(carriers - set(active)):
+        for exchange in sorted(carriers - active):
             yield InputError(
                 f"phase '{name}' leaves services on exchange '{exchange}', which is not up",
                 place=file.place(*path),
                 remedy="move them in an earlier phase, or keep it in 'exchanges'",
+            )
+
+
+def _check_rehearsal(file: YamlFile, cutover: Cutover) -> Iterator[InputError]:
+    names = list(cutover.phases)
+    unknown: list[InputError] = []
+    for field in ("fail_after", "roll_back"):
+        wanted = getattr(cutover.rehearsal, field)
+        unknown += _unknown(file, "phase", wanted, names, "rehearsal", field)
+    yield from unknown
+    if unknown:
+        return
+    fails, undone = cutover.rehearsal.fail_after, cutover.rehearsal.roll_back
+    if not 0 < names.index(undone) <= names.index(fails):
+        yield InputError(
+            f"phase '{undone}' cannot be undone after phase '{fails}'",
+            place=file.place("rehearsal", "roll_back"),
+            remedy="choose a phase after the first and not later than 'fail_after'",
+        )
+    exchanges: tuple[str, ...] = ()
+    for name, phase in cutover.phases.items():
+        exchanges = phase.exchanges or exchanges
+        if name == fails and not {cutover.from_exchange, cutover.to_exchange} <= set(exchanges):
+            yield InputError(
+                f"in phase '{fails}' there is no back-up: only {', '.join(exchanges)} is up",
+                place=file.place("rehearsal", "fail_after"),
+                remedy="choose a phase in which both exchanges are up",
             )

@@ -39,9 +39,7 @@ class Workspace:
                 remedy=f"choose one with --cutover: {', '.join(self.cutovers)}",
             )
         if name not in self.cutovers:
-            raise InputError(
-                f"no cutover '{name}'", remedy=did_you_mean(name, self.cutovers)
-            )
+            raise InputError(f"no cutover '{name}'", remedy=did_you_mean(name, self.cutovers))
         return name, self.cutovers[name]
 
 
@@ -101,7 +99,9 @@ def _merge(host: Entry, groups: dict[str, Entry], defaults: Entry) -> Entry:
     """Nornir's precedence: the host, then its groups in order, then the defaults."""
     sources = [host, *(groups[name] for name in host.groups), defaults]
     values = {
-        field: next((value for entry in sources if (value := getattr(entry, field)) is not None), None)
+        field: next(
+            (value for entry in sources if (value := getattr(entry, field)) is not None), None
+        )
         for field in ("hostname", "port", "username", "platform")
     }
     data = {key: value for entry in reversed(sources) for key, value in entry.data.items()}

@@ -112,9 +112,7 @@ def read_yaml(path: Path, root: Path) -> YamlFile:
     except MarkedYAMLError as error:
         raise _yaml_error(name, text, error) from None
     except (YAMLError, ValueError, RecursionError) as error:
-        raise InputError(
-            f"is not YAML: {error}", place=name, remedy="correct the file"
-        ) from None
+        raise InputError(f"is not YAML: {error}", place=name, remedy="correct the file") from None
     positions: dict[tuple[Key, ...], Position] = {}
     return YamlFile(name, _plain(tree, (), positions), positions)
 

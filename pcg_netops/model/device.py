@@ -1,7 +1,7 @@
 """`Device`: one node's configuration in no vendor's language.
 
-The design layer makes it, a platform's templates spell it. Every list is in the order in which it is
-rendered, so that equal intent gives equal bytes.
+The design layer makes it, a platform's templates spell it. Every list is in the order in which it
+is rendered, so that equal intent gives equal bytes.
 """
 
 from __future__ import annotations
@@ -87,7 +87,10 @@ class Bfd:
 
 @dataclass(frozen=True)
 class BgpSession:
-    """A BGP session over one link, with a policy in each direction."""
+    """A BGP session over one link, with a policy in each direction.
+
+    One that is not `up` is configured and shut down: bringing it up is a change of one line.
+    """
 
     peer: str
     interface: str
@@ -98,6 +101,7 @@ class BgpSession:
     bfd: Bfd | None
     next_hop_self: bool
     maximum_prefixes: int
+    up: bool
 
 
 @dataclass(frozen=True)

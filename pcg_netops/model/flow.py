@@ -1,4 +1,4 @@
-"""`Flow`: one direction of one service between two hosts, as probes send it and filters judge it."""
+"""`Flow`: one direction of one service between two hosts, as probes send it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """`hosts.yaml`, `groups.yaml` and `defaults.yaml`: Nornir's SimpleInventory, typed.
 
-Fields are Nornir's own (nornir `core/inventory.py`), so that the same files serve a user's playbooks.
+Fields are Nornir's own (nornir `core/inventory.py`), so that the same files serve anybody's
+playbooks.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ class Entry(Model):
     username: Name | None = None
     platform: Name | None = None
     groups: tuple[Name, ...] = ()
-    data: dict[str, Any] = {}
+    data: Annotated[dict[str, Any], Field(default_factory=dict)]
 
 
 class Entries(RootModel[dict[Name, Entry]]):

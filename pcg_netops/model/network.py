@@ -36,8 +36,11 @@ class Node(Model):
     domain: Annotated[Name | None, Field(description="core: the domain it belongs to")] = None
     nat: Annotated[
         dict[Name, IPv4Network],
-        Field(description="gateway: for each domain, the addresses it translates sources into"),
-    ] = {}
+        Field(
+            default_factory=dict,
+            description="gateway: for each domain, the addresses it translates sources into",
+        ),
+    ]
 
 
 class Site(Model):
@@ -91,7 +94,9 @@ class Network(Model):
 
     def exchange_of(self, gateway: str) -> str:
         """The exchange a gateway belongs to."""
-        return next(name for name, exchange in self.exchanges.items() if gateway in exchange.gateways)
+        return next(
+            name for name, exchange in self.exchanges.items() if gateway in exchange.gateways
+        )
 
     def gateway_of(self, address: IPv4Address) -> str | None:
         """The gateway whose translation pool holds the address, if any."""
@@ -103,7 +108,9 @@ class Network(Model):
     def site_of(self, prefix: IPv4Network | IPv4Address) -> str | None:
         """The site whose network holds the prefix or address, if any."""
         wanted = IPv4Network(prefix)
-        return next((name for name, site in self.sites.items() if wanted.subnet_of(site.prefix)), None)
+        return next(
+            (name for name, site in self.sites.items() if wanted.subnet_of(site.prefix)), None
+        )
 
     def with_role(self, role: Role) -> tuple[str, ...]:
         """Names of all nodes of a role, in the file's order."""

@@ -13,6 +13,7 @@ def platform_named(name: str) -> Platform:
     """The platform of that name. Raises InputError if there is none."""
     if name not in _PLATFORMS:
         raise InputError(
-            f"no platform '{name}'", remedy=f"known: {', '.join(_PLATFORMS)} (inventory/groups.yaml)"
+            f"no platform '{name}'",
+            remedy=f"known: {', '.join(_PLATFORMS)} (inventory/groups.yaml)",
         )
     return _PLATFORMS[name]

@@ -1,14 +1,16 @@
 """One SSH connection to one device, with its host key strictly checked.
 
 Registered with Nornir as `pcg`. It is Netmiko's ConnectHandler with two differences from
-nornir_netmiko's plug-in: a host key that is not already known is refused, and the extra `dial` may
-open the TCP connection (a lab's management network is not this machine's).
+nornir_netmiko's plug-in: a host key that is not already known is refused, and three more extras are
+taken. `name` is what errors call the device, `dial` opens the TCP connection (a lab's management
+network is not this machine's), `private_key` is an Ed25519 key as text, which never touches a disk.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from io import StringIO
 from socket import socket
 from typing import Any
 
@@ -16,7 +18,7 @@ from netmiko import ConnectHandler
 from netmiko.exceptions import NetmikoBaseException
 from nornir.core.configuration import Config
 from nornir.core.plugins.connections import ConnectionPluginRegister
-from paramiko import SSHException
+from paramiko import Ed25519Key, SSHException
 
 from pcg_netops.errors import PushError
 from pcg_netops.platforms import platform_named
@@ -57,7 +59,7 @@ class DeviceConnection:
     def run(self, command: str, timeout: float = 30.0) -> str:
         """What a command printed. Raises PushError with the device's own words if it failed.
 
-        The device states the exit status: a device that answers nothing is a failure, not a success.
+        The device states the exit status: one that answers nothing has failed, not succeeded.
         """
         try:
             output = self._netmiko.send_command(
@@ -106,19 +108,23 @@ class DevicePlugin:
         configuration: Config | None = None,
     ) -> None:
         """Connect and log in. Raises PushError for an unknown host key or a refused log-in."""
-        arguments = dict(extras or {})
+        arguments: dict[str, Any] = {
+            "host": hostname,
+            "username": username,
+            "password": password,
+            "port": port,
+            "fast_cli": True,
+        }
+        arguments |= extras or {}
         dial: Callable[[], socket] | None = arguments.pop("dial", None)
+        private_key: str | None = arguments.pop("private_key", None)
         name: str = arguments.pop("name", hostname)
         try:
             netmiko = ConnectHandler(
                 device_type=platform_named(platform or "").netmiko_type,
-                host=hostname,
-                username=username,
-                password=password,
-                port=port,
                 sock=dial() if dial else None,
+                pkey=Ed25519Key.from_private_key(StringIO(private_key)) if private_key else None,
                 ssh_strict=True,
-                fast_cli=True,
                 **arguments,
             )
         except (NetmikoBaseException, SSHException, OSError) as error:
