@@ -1,0 +1,267 @@
+"""The agent: builds the lab inside its namespaces and serves the controller's calls.
+
+Each call is a datagram on the control socket that carries one end of a new stream socket; request
+and answer go over that, in a thread of the agent. So calls need no lock, and the end of the
+control socket, or of the controller however it dies, is the end of the lab.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pcg_netops.errors import LabError, PcgError
+from pcg_netops.lab import helpers, links, wire
+from pcg_netops.lab.node import Node
+from pcg_netops.lab.plan import Plan
+from pcg_netops.lab.syscalls import enter
+
+_STARTS_AT_ONCE = 4  # on two cores 3 to 6 are alike, 8 and more slower
+_KILL_PATIENCE = 2.0
+
+
+def serve(control: int, controller: int) -> None:
+    """Answer calls until the control socket or the controller (a pidfd) ends."""
+    agent = Agent()
+    channel = socket.socket(fileno=control)
+    waiting = select.poll()
+    waiting.register(channel, select.POLLIN)
+    waiting.register(controller, select.POLLIN)
+    while True:
+        if any(descriptor == controller for descriptor, _ in waiting.poll()):
+            return
+        _, received, _, _ = socket.recv_fds(channel, 1, 1)
+        if not received:
+            return
+        call = socket.socket(fileno=received[0])
+        threading.Thread(target=agent.answer, args=(call,), daemon=True).start()
+
+
+def each(act: Callable[[Node], None], nodes: Iterable[Node]) -> None:
+    """Act on every node in a thread of its own, a few at once; raise the first error."""
+    gate = threading.Semaphore(_STARTS_AT_ONCE)
+    errors: list[Exception] = []
+
+    def run(node: Node) -> None:
+        with gate:
+            try:
+                act(node)
+            except Exception as error:
+                errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(node,)) for node in nodes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+
+
+class Agent:
+    """The lab from inside: one method for each call, named like it."""
+
+    def __init__(self) -> None:
+        self._nodes: dict[str, Node] = {}
+        self._run_dir = Path()
+        self._ssh: socket.socket
+        self._power = threading.Lock()
+
+    def answer(self, call: socket.socket) -> None:
+        """Serve one call; an error is an answer too."""
+        files: list[int] = []
+        with call:
+            try:
+                request, _ = wire.receive(call)
+                operation = getattr(self, "do_" + request.pop("call"))
+                value = operation(**request)
+                if isinstance(value, socket.socket):
+                    files, value = [value.detach()], None
+                answer = {"value": value}
+            except PcgError as error:
+                answer = {"error": [error.message, error.place, error.remedy]}
+            except Exception:
+                answer = {"defect": traceback.format_exc()}
+            with suppress(OSError):  # the caller has gone
+                wire.send(call, answer, files)
+            for descriptor in files:
+                os.close(descriptor)
+
+    def do_up(self, plan: dict[str, Any]) -> dict[str, str]:
+        """Build and start everything; the answer is each managed node's public host key."""
+        lab = Plan.from_json(plan)
+        self._run_dir = Path(lab.run_dir)
+        self._nodes = {node.name: Node(node) for node in lab.nodes}
+        each(Node.create, self._nodes.values())
+        managed = {n: node for n, node in self._nodes.items() if node.plan.management}
+        ssh = _Task(lambda: self._start_ssh(lab.client_key, managed))
+        networks = {name: node.network for name, node in self._nodes.items()}
+        links.connect_cables(lab.links, networks)
+        if lab.gateway:
+            links.connect_management(lab.gateway, {name: networks[name] for name in managed})
+        each(Node.boot, self._nodes.values())
+        keys: dict[str, str] = ssh.result()
+        self._ask_ssh("open", managed)
+        return keys
+
+    def do_run(self, node: str, argv: list[str], stdin: str, timeout: float) -> dict[str, Any]:
+        """Run a command on a node."""
+        return asdict(self._powered(node).run(argv, stdin, timeout))
+
+    def do_connect(self, node: str, port: int, timeout: float) -> socket.socket:
+        """Connect over the management network."""
+        management = self._node(node).plan.management
+        if not management:
+            raise LabError("has no management address", place=node)
+        address = management.split("/")[0]
+        try:
+            connection = socket.create_connection((address, port), timeout)
+        except OSError as error:
+            raise LabError(f"no connection to {address} port {port}: {error}", place=node) from None
+        connection.settimeout(None)
+        return connection
+
+    def do_socket(self, node: str, family: int, kind: int, proto: int) -> socket.socket:
+        """A socket in a node's network."""
+        enter([self._powered(node).network])
+        return socket.socket(family, kind, proto)
+
+    def do_helper(self, module: str) -> socket.socket:
+        """Start a helper process."""
+        paths = {name: f"/proc/{node.holder}/ns/net" for name, node in self._nodes.items()}
+        return helpers.start(module, {"netns": paths}, self._run_dir)
+
+    def do_power_off(self, nodes: list[str]) -> None:
+        """Cut the power of nodes that have it: links first, so that all go dark at one instant."""
+        with self._power:
+            off = [node for name in dict.fromkeys(nodes) if (node := self._node(name)).powered]
+            for node in off:
+                node.powered = False
+            _in_thread(lambda: links.cut_links([node.network for node in off]))
+            _kill(off)
+            self._ask_ssh("close", [node.plan.name for node in off if node.plan.management])
+            each(Node.forget, off)
+
+    def do_power_on(self, nodes: list[str]) -> None:
+        """Start nodes that are off."""
+        with self._power:
+            on = [node for name in dict.fromkeys(nodes) if not (node := self._node(name)).powered]
+            each(Node.boot, on)
+            for node in on:
+                node.powered = True
+            self._ask_ssh("open", [node.plan.name for node in on if node.plan.management])
+
+    def do_processes(self) -> int:
+        """How many processes the lab has."""
+        return len(_processes())
+
+    def do_memory(self) -> int:
+        """Proportional set size of them all, in bytes."""
+        return sum(_proportional_size(process) for process in _processes())
+
+    def _node(self, name: str) -> Node:
+        try:
+            return self._nodes[name]
+        except KeyError:
+            raise LabError(
+                "the lab has no such node",
+                place=name,
+                remedy=f"its nodes: {', '.join(self._nodes)}",
+            ) from None
+
+    def _powered(self, name: str) -> Node:
+        node = self._node(name)
+        if not node.powered:
+            raise LabError("is powered off", place=name)
+        return node
+
+    def _start_ssh(self, client_key: str, managed: dict[str, Node]) -> dict[str, str]:
+        nodes = {
+            name: {"process": node.holder, "address": str(node.plan.management).split("/")[0]}
+            for name, node in managed.items()
+        }
+        first = {"client_key": client_key, "nodes": nodes}
+        self._ssh = helpers.start("pcg_netops.lab.ssh_server", first, self._run_dir)
+        keys: dict[str, str] = wire.receive(self._ssh)[0]
+        return keys
+
+    def _ask_ssh(self, act: str, nodes: Iterable[str]) -> None:
+        """Have the SSH servers of nodes opened or closed; called by one thread at a time."""
+        wire.send(self._ssh, {act: list(nodes)})
+        try:
+            answer, _ = wire.receive(self._ssh)
+        except EOFError:
+            raise LabError("the lab's SSH server has died", remedy="see its log") from None
+        if answer:
+            raise LabError(answer, place="the lab's SSH server")
+
+
+class _Task:
+    """Something done in a thread of its own meanwhile."""
+
+    def __init__(self, act: Callable[[], Any]) -> None:
+        self._act = act
+        self._value: Any = None
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._value = self._act()
+        except Exception as error:
+            self._error = error
+
+    def result(self) -> Any:
+        self._thread.join()
+        if self._error:
+            raise self._error
+        return self._value
+
+
+def _in_thread(act: Callable[[], Any]) -> Any:
+    """Do what changes the thread's namespaces in a thread that ends."""
+    return _Task(act).result()
+
+
+def _processes() -> list[int]:
+    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+
+
+def _kill(nodes: Sequence[Node]) -> None:
+    """Kill every process of the nodes, also those started meanwhile."""
+    holders = {node.holder for node in nodes}
+    spaces = {os.fstat(node.namespaces[2]).st_ino for node in nodes}
+    deadline = time.monotonic() + _KILL_PATIENCE
+    while living := [p for p in _processes() if p not in holders and _mounts_of(p) in spaces]:
+        for process in living:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        if time.monotonic() > deadline:
+            raise LabError(f"processes survive their end: {living}")
+        time.sleep(0.002)
+
+
+def _mounts_of(process: int) -> int | None:
+    try:
+        return Path(f"/proc/{process}/ns/mnt").stat().st_ino
+    except OSError:
+        return None  # has ended
+
+
+def _proportional_size(process: int) -> int:
+    try:
+        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0  # has ended
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))

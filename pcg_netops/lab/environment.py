@@ -1,0 +1,74 @@
+"""What a lab needs of the machine, and what it says when that is missing."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from pcg_netops.errors import EnvironmentLack
+
+# The environment of everything that runs on a node, wherever `pcg` itself was started from.
+NODE_ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/lib/frr",
+    "LANG": "C.UTF-8",
+    "HOME": "/tmp",  # noqa: S108  the node's own
+    "TERM": "dumb",
+}
+
+_PROGRAMS = {
+    "frr": ("zebra", "bgpd", "bfdd", "vtysh"),
+    "frr-pythontools": ("frr-reload.py",),
+    "nftables": ("nft",),
+    "iproute2": ("ip",),
+    "util-linux": ("unshare", "setsid"),
+    "bash": ("bash",),
+}
+
+# Settings that forbid an ordinary user what a lab is made of: file, the value that forbids, remedy.
+_FORBIDDING = (
+    ("user/max_user_namespaces", "0", "sysctl -w user.max_user_namespaces=15000"),
+    ("kernel/unprivileged_userns_clone", "0", "sysctl -w kernel.unprivileged_userns_clone=1"),
+    (
+        "kernel/apparmor_restrict_unprivileged_userns",
+        "1",
+        "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
+    ),
+)
+_OTHERWISE = (
+    "run on a machine, or in a container, where this user may make user, mount, PID and network "
+    "namespaces (`unshare -Urnmp --fork --mount-proc true` must succeed)"
+)
+
+
+def require_programs() -> None:
+    """Raise EnvironmentLack naming every missing program with its Debian package."""
+    path = NODE_ENVIRONMENT["PATH"]
+    missing = {
+        package: lacking
+        for package, programs in _PROGRAMS.items()
+        if (lacking := [program for program in programs if not shutil.which(program, path=path)])
+    }
+    if missing:
+        listed = "; ".join(
+            f"{', '.join(programs)} (Debian package {package})"
+            for package, programs in missing.items()
+        )
+        raise EnvironmentLack(
+            f"the lab needs programs that are missing: {listed}",
+            remedy=f"as root: apt-get install {' '.join(missing)}",
+        )
+
+
+def namespaces_refused(words: str) -> EnvironmentLack:
+    """The error for a failed `unshare`, by its own words and the settings that explain it."""
+    for setting, forbids, remedy in _FORBIDDING:
+        path = Path("/proc/sys", setting)
+        if path.exists() and path.read_text().strip() == forbids:
+            reason = f"{setting.replace('/', '.')} is {forbids}"
+            return EnvironmentLack(
+                f"the lab needs namespaces that this user may not make: {words} ({reason})",
+                remedy=f"as root: {remedy}",
+            )
+    return EnvironmentLack(
+        f"the lab needs namespaces that this user may not make: {words}", remedy=_OTHERWISE
+    )

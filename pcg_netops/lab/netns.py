@@ -1,0 +1,242 @@
+"""The embedded lab: nodes are Linux namespaces, made as root or as an ordinary user alike.
+
+Everything of a lab lives in namespaces that end with its first process, and that ends when this
+process closes its control socket or dies. Nothing is made on the machine itself.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import socket as sockets
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+
+from pcg_netops.errors import InputError, LabError, PcgError
+from pcg_netops.lab import wire
+from pcg_netops.lab.base import Completed
+from pcg_netops.lab.environment import namespaces_refused, require_programs
+from pcg_netops.lab.plan import BindPlan, LinkPlan, NodePlan, Plan
+from pcg_netops.lab.topology import STARTUP, NodeDefinition, Topology
+
+USERNAME = "pcg"
+
+_UNSHARE = (
+    *("unshare", "--user", "--map-root-user", "--net", "--mount", "--pid", "--uts", "--ipc"),
+    *("--fork", "--mount-proc", "--kill-child"),
+)
+_INIT = "pcg_netops.lab.init"
+_END_PATIENCE = 2.0
+_LAST_LINES = 5
+
+
+class NetnsLab:
+    """A running lab (`Lab`). As a context manager it is down afterwards."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self._log = run_dir / "agent.log"
+        self._known_hosts = run_dir / "known_hosts"
+        self._key = Ed25519PrivateKey.generate()
+        self._control, theirs = sockets.socketpair(sockets.AF_UNIX, sockets.SOCK_SEQPACKET)
+        # The agent watches this process itself too: a copy of the socket in a fork must not
+        # keep the lab alive.
+        ourselves = os.pidfd_open(os.getpid())
+        inherited = (theirs.fileno(), ourselves)
+        with theirs, self._log.open("wb") as log:
+            self._first = subprocess.Popen(
+                [
+                    *_UNSHARE,
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    "pcg_netops.lab.init",
+                    *map(str, inherited),
+                ],
+                pass_fds=inherited,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=os.environ | {"PYTHONPATH": _python_path()},
+                cwd="/",
+                start_new_session=True,
+            )
+        os.close(ourselves)
+
+    @classmethod
+    def up(cls, topology: Topology, base_dir: Path, run_dir: Path) -> Self:
+        """Build and start a lab; returns when every node serves, before routes have converged.
+
+        Binds of the topology are relative to `base_dir`. Logs and the public host keys go to
+        `run_dir`. Raises EnvironmentLack, LabError (naming node and daemon) or InputError.
+        """
+        require_programs()
+        nodes = tuple(_node(n, node, topology, base_dir) for n, node in topology.nodes.items())
+        links = tuple(_link(*link.endpoints, link.mtu) for link in topology.links)
+        try:
+            run_dir.mkdir(parents=True, exist_ok=True)
+            lab = cls(run_dir.resolve())
+        except OSError as error:
+            raise InputError(f"cannot use the run folder: {error}", place=str(run_dir)) from None
+        try:
+            lab._build(
+                Plan(_gateway(topology), nodes, links, lab._public_key(), str(lab._log.parent))
+            )
+        except BaseException:
+            lab.down()
+            raise
+        return lab
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.down()
+
+    @property
+    def known_hosts(self) -> Path:
+        """An OpenSSH known_hosts file with the host key of every managed node."""
+        return self._known_hosts
+
+    @property
+    def client_key(self) -> str:
+        """The private key that every node lets in as user `USERNAME`, in OpenSSH's text form."""
+        return self._key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
+
+    def run(
+        self, node: str, argv: Sequence[str], *, stdin: str = "", timeout: float = 30.0
+    ) -> Completed:
+        """Run a command on the node. Raises LabError if it cannot be started or overruns."""
+        value, _ = self._call("run", node=node, argv=list(argv), stdin=stdin, timeout=timeout)
+        return Completed(**value)
+
+    def connect(self, node: str, port: int = 22, timeout: float = 10.0) -> sockets.socket:
+        """A TCP connection from the management network to the node's management address."""
+        return self._socket("connect", node=node, port=port, timeout=timeout)
+
+    def socket(self, node: str, family: int, kind: int, proto: int = 0) -> sockets.socket:
+        """A new socket whose network is the node's; it stays there whoever holds it."""
+        return self._socket("socket", node=node, family=family, kind=kind, proto=proto)
+
+    def helper(self, module: str) -> sockets.socket:
+        """Start `python -m module` in the lab (see `Lab`); its last words on a failed start."""
+        return self._socket("helper", module=module)
+
+    def power_off(self, nodes: Sequence[str]) -> None:
+        """Cut the power of nodes, all links first; those already off stay so."""
+        self._call("power_off", nodes=list(nodes))
+
+    def power_on(self, nodes: Sequence[str]) -> None:
+        """Start nodes that are off from their saved configuration, /var/lib/pcg."""
+        self._call("power_on", nodes=list(nodes))
+
+    def processes(self) -> int:
+        """How many processes the lab runs now."""
+        return int(self._call("processes")[0])
+
+    def memory(self) -> int:
+        """Bytes of memory the lab holds now, shared pages counted once."""
+        return int(self._call("memory")[0])
+
+    def down(self) -> None:
+        """End everything; returns when the kernel has ended the last process. Idempotent."""
+        self._control.close()
+        try:
+            self._first.wait(_END_PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._first.kill()  # and with it, by --kill-child, the whole PID namespace
+            self._first.wait()
+
+    def _build(self, plan: Plan) -> None:
+        keys, _ = self._call("up", plan=asdict(plan))
+        addresses = {n.name: n.management.split("/")[0] for n in plan.nodes if n.management}
+        lines = [f"{address},{name} {keys[name]}\n" for name, address in addresses.items()]
+        self._known_hosts.write_text("".join(lines))
+
+    def _public_key(self) -> str:
+        key = self._key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
+        return key.decode()
+
+    def _socket(self, call: str, **arguments: Any) -> sockets.socket:
+        _, (descriptor,) = self._call(call, **arguments)
+        return sockets.socket(fileno=descriptor)
+
+    def _call(self, call: str, **arguments: Any) -> tuple[Any, list[int]]:
+        ours, theirs = sockets.socketpair()
+        with ours:
+            try:
+                with theirs:
+                    sockets.send_fds(self._control, [b"."], [theirs.fileno()])
+                wire.send(ours, {"call": call, **arguments})
+                answer, files = wire.receive(ours)
+            except (OSError, EOFError):
+                raise self._ended() from None
+        if "error" in answer:
+            message, place, remedy = answer["error"]
+            raise LabError(message, place=place, remedy=remedy)
+        if "defect" in answer:
+            raise PcgError(f"the lab's agent failed in `{call}`:\n{answer['defect']}")
+        return answer["value"], files
+
+    def _ended(self) -> PcgError:
+        if self._control.fileno() < 0:
+            return LabError("the lab is down")
+        self.down()
+        words = "\n".join(self._log.read_text(errors="replace").strip().splitlines()[-_LAST_LINES:])
+        if words.startswith("unshare: "):
+            return namespaces_refused(words)
+        return LabError(f"the lab has ended: {words or 'its first process was killed'}")
+
+
+def _python_path() -> str:
+    """Where the agent finds the same modules as this process, however it was started."""
+    return os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
+
+
+def _gateway(topology: Topology) -> str | None:
+    if topology.mgmt is None:
+        return None
+    subnet = topology.mgmt.ipv4_subnet
+    return f"{next(subnet.hosts())}/{subnet.prefixlen}"
+
+
+def _node(name: str, node: NodeDefinition, topology: Topology, base_dir: Path) -> NodePlan:
+    binds = []
+    for bind in node.binds:
+        source, target, *mode = bind.split(":")
+        path = (base_dir / source).resolve()
+        if not path.exists():
+            raise InputError(f"node '{name}': the bind's source does not exist", place=str(path))
+        binds.append(BindPlan(str(path), target, mode == ["ro"]))
+    management = None
+    if node.mgmt_ipv4 and topology.mgmt:
+        management = f"{node.mgmt_ipv4}/{topology.mgmt.ipv4_subnet.prefixlen}"
+    return NodePlan(
+        name=name,
+        management=management,
+        binds=tuple(binds),
+        commands=tuple(tuple(shlex.split(command)) for command in node.exec),
+        starts_daemons=any(bind.target == STARTUP for bind in binds),
+    )
+
+
+def _link(near: str, far: str, mtu: int) -> LinkPlan:
+    (node, interface), (peer, peer_interface) = near.split(":"), far.split(":")
+    return LinkPlan((node, peer), (interface, peer_interface), mtu)
