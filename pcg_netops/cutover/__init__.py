@@ -1,0 +1,1 @@
+"""The cutover as an object: rehearsed on a live network, and judged."""

@@ -1,0 +1,118 @@
+"""The rehearsal's test bench: a lab of the network, and a way to push to it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Set
+from functools import partial
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Any
+
+from pcg_netops.design.reachability import known_prefixes
+from pcg_netops.errors import LabError
+from pcg_netops.inventory.workspace import Workspace
+from pcg_netops.lab.base import Lab
+from pcg_netops.lab.netns import USERNAME, NetnsLab
+from pcg_netops.lab.topology import Topology, from_devices, to_yaml
+from pcg_netops.model.device import Device
+from pcg_netops.push.runner import Pusher
+from pcg_netops.render import Artifacts
+
+IMAGE = "pcg-netops/node:latest"
+_CONVERGENCE_LIMIT_S = 30.0
+_POLL_S = 0.1
+
+
+def topology_of(workspace: Workspace, devices: Mapping[str, Device]) -> Topology:
+    """The containerlab topology of a network; the same for every stage."""
+    network = workspace.network
+    return from_devices(network.name, list(devices.values()), network.pools.management, IMAGE)
+
+
+def write_startup(folder: Path, artifacts: Artifacts) -> None:
+    """The saved configuration of every device, where the topology's binds look for it."""
+    for device, files in artifacts.items():
+        target = folder / "startup" / device
+        target.mkdir(parents=True, exist_ok=True)
+        for artifact in files.values():
+            (target / artifact.name).write_text(artifact.text, encoding="utf-8")
+
+
+def boot(
+    workspace: Workspace, devices: Mapping[str, Device], artifacts: Artifacts, run_dir: Path
+) -> NetnsLab:
+    """Start the lab from the given configuration; routes have not converged yet."""
+    topology = topology_of(workspace, devices)
+    write_startup(run_dir, artifacts)
+    (run_dir / "topology.clab.yml").write_text(to_yaml(topology), encoding="utf-8")
+    return NetnsLab.up(topology, run_dir, run_dir)
+
+
+def wait_converged(lab: Lab, devices: Mapping[str, Device]) -> None:
+    """Return when every router's kernel has the routes of the design, no fewer and no more.
+
+    Raises LabError naming what is wrong where, if that takes too long.
+    """
+    wrong = wrong_routes(lab, devices)
+    if wrong:
+        raise LabError(
+            f"routes did not converge in {_CONVERGENCE_LIMIT_S:g} s: {wrong}",
+            remedy="look at 'show bgp summary' on the node that lacks them",
+        )
+
+
+def wrong_routes(lab: Lab, devices: Mapping[str, Device]) -> str:
+    """Wait for routing to become what the design says; "", or what is wrong after all.
+
+    A route too many is as wrong as a missing one: it is how a withdrawn exchange stays in use.
+    """
+    unsettled = known_prefixes(devices)
+    deadline = time.monotonic() + _CONVERGENCE_LIMIT_S
+    while True:
+        found = {name: _kernel_routes(lab, name) for name in unsettled}
+        unsettled = {
+            name: prefixes for name, prefixes in unsettled.items() if prefixes != found[name]
+        }
+        if not unsettled:
+            return ""
+        if time.monotonic() > deadline:
+            return "; ".join(
+                said
+                for name, prefixes in unsettled.items()
+                for said in (
+                    _listed(f"{name} lacks", prefixes - found[name]),
+                    _listed(f"{name} still has", found[name] - prefixes),
+                )
+                if said
+            )
+        time.sleep(_POLL_S)
+
+
+def _listed(what: str, prefixes: Set[IPv4Network]) -> str:
+    return f"{what} {', '.join(map(str, sorted(prefixes)))}" if prefixes else ""
+
+
+def _kernel_routes(lab: Lab, node: str) -> set[IPv4Network]:
+    done = lab.run(node, ["ip", "-j", "route", "show", "proto", "bgp"])
+    if done.returncode:
+        raise LabError(f"cannot read routes: {done.stderr.strip()}", place=node)
+    return {IPv4Network(route["dst"]) for route in json.loads(done.stdout or "[]")}
+
+
+def pusher_for(workspace: Workspace, lab: NetnsLab) -> Pusher:
+    """Pushes that reach the lab's nodes; all else is as in production."""
+
+    def extras(name: str) -> dict[str, Any]:
+        return {
+            "name": name,
+            "dial": partial(lab.connect, name),
+            "username": USERNAME,
+            "private_key": lab.client_key,
+            "system_host_keys": False,
+            "alt_host_keys": True,
+            "alt_key_file": str(lab.known_hosts),
+        }
+
+    return Pusher(workspace, extras)

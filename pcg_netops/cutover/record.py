@@ -1,0 +1,149 @@
+"""What the evidence says about the lab itself, its timeline and its limits."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from pcg_netops.cutover.evidence import (
+    LabEvidence,
+    LinkEvidence,
+    NodeEvidence,
+    ServiceTimeline,
+    StallEvidence,
+    Timeline,
+)
+from pcg_netops.cutover.judge import gateway_seen
+from pcg_netops.design.flows import flows
+from pcg_netops.inventory.workspace import Workspace
+from pcg_netops.lab.netns import NetnsLab
+from pcg_netops.model.device import Device, Role
+from pcg_netops.model.network import Network
+from pcg_netops.probes.engine import Probes
+from pcg_netops.probes.results import Bin
+
+_BIN_MS = 200
+_MEGABYTE = 1_000_000
+_VERSIONS = {
+    "FRR": ("/usr/lib/frr/zebra", "--version"),
+    "nftables": ("nft", "--version"),
+    "iproute2": ("ip", "-V"),
+}
+
+
+def describe_lab(
+    workspace: Workspace, lab: NetnsLab, devices: Mapping[str, Device], boot_seconds: float
+) -> LabEvidence:
+    """What ran, and on what machine."""
+    network = workspace.network
+    router = next(iter(network.nodes))
+    versions = {"Python": platform.python_version()}
+    for name, command in _VERSIONS.items():
+        lines = lab.run(router, command).stdout.splitlines()
+        versions[name] = lines[0].strip() if lines else "unknown"
+    return LabEvidence(
+        backend="netns",
+        boot_seconds=round(boot_seconds, 2),
+        memory_mb=round(lab.memory() / _MEGABYTE, 0),
+        processes=lab.processes(),
+        kernel=platform.release(),
+        cpus=os.cpu_count() or 0,
+        versions=versions,
+        nodes=tuple(
+            NodeEvidence(
+                name=device.name,
+                role=device.role,
+                title=device.title,
+                group=_group(network, device),
+            )
+            for device in devices.values()
+        ),
+        links=tuple(
+            LinkEvidence(ends=(device.name, i.peer), zone=i.zone, mtu=i.mtu)
+            for device in devices.values()
+            for i in device.interfaces
+            if (device.name, i.name) < (i.peer, i.peer_interface)
+        ),
+    )
+
+
+def _group(network: Network, device: Device) -> str:
+    if device.role is Role.GATEWAY:
+        return network.exchange_of(device.name)
+    if device.role is Role.CORE:
+        return network.nodes[device.name].domain or ""
+    node = device.interfaces[0].peer if device.role is Role.HOST else device.name
+    return node if network.nodes[node].role is Role.PARTNER else "organisation"
+
+
+def timeline(workspace: Workspace, probes: Probes, begun: float) -> Timeline:
+    """Every service's probes over the whole rehearsal; `begun` is its monotonic start in s."""
+    network = workspace.network
+    bins = probes.timeline(_BIN_MS)
+    by_service: dict[str, list[Sequence[Bin]]] = {}
+    for flow in flows(network, workspace.services):
+        by_service.setdefault(flow.service, []).append(bins[flow.name])
+    first = min((part[0].start_ns for parts in by_service.values() for part in parts), default=0)
+    return Timeline(
+        bin_ms=_BIN_MS,
+        start_at=round(first / 1e9 - begun, 2),
+        services=tuple(
+            ServiceTimeline(
+                service=service,
+                sent=tuple(sum(b.sent for b in slot) for slot in zip(*parts, strict=True)),
+                lost=tuple(sum(b.lost for b in slot) for slot in zip(*parts, strict=True)),
+                carrier=tuple(_carrier(network, slot) for slot in zip(*parts, strict=True)),
+            )
+            for service, parts in by_service.items()
+        ),
+    )
+
+
+def _carrier(network: Network, slot: Sequence[Bin]) -> str:
+    """The exchange that most flows were seen on in a slice of time."""
+    gateways = (gateway_seen(network, peer) for part in slot for peer in part.peers)
+    seen = Counter(network.exchange_of(gateway) for gateway in gateways if gateway)
+    return seen.most_common(1)[0][0] if seen else ""
+
+
+def stalls(probes: Probes, begun: float) -> tuple[StallEvidence, ...]:
+    """Moments at which the machine held the prober up."""
+    return tuple(
+        StallEvidence(
+            at=round(stall.start_ns / 1e9 - begun, 2),
+            ms=round((stall.end_ns - stall.start_ns) / 1e6, 1),
+        )
+        for stall in probes.stalls()
+    )
+
+
+def fidelity(workspace: Workspace) -> tuple[str, ...]:
+    """What stands in for the real thing, in plain words."""
+    network = workspace.network
+    found = []
+    tunnels = [" to ".join(link.between) for link in network.links if link.tunnel]
+    if tunnels:
+        found.append(
+            "In production these links are IPsec tunnels; here they are plain: "
+            f"{', '.join(tunnels)}."
+        )
+    platforms = sorted({entry.platform or "linux" for entry in workspace.hosts.values()})
+    found.append(
+        "Every router runs the real Linux rendering of its configuration "
+        f"(FRR and nftables). Platforms in the inventory: {', '.join(platforms)}."
+    )
+    found.append(
+        "Shared networks and partners are modelled by one router each; how they are built inside "
+        "is not rehearsed."
+    )
+    found.append("End systems are stand-ins that answer probes; no application of any service ran.")
+    found.append(
+        "Links have the machine's own delay and no loss: distances and congestion are not emulated."
+    )
+    found.append(
+        "A gateway that loses power takes its links down with it, as on a direct cable; a silent "
+        "failure behind a switch is detected by BFD only and takes longer."
+    )
+    return tuple(found)
