@@ -1,0 +1,128 @@
+"""Writes the two files of a rehearsal: `evidence.json` for programs, `index.html` for people."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import groupby
+from pathlib import Path
+
+from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, TemplateSyntaxError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup
+
+from pcg_netops.cutover.evidence import Evidence
+from pcg_netops.errors import EnvironmentLack, InputError
+from pcg_netops.report import svg, view, words
+from pcg_netops.report.topology import draw
+
+_FOLDER = "report"
+_PAGE = "index.html.j2"
+
+
+def write_report(evidence: Evidence, templates: Path, out: Path) -> None:
+    """Write `evidence.json` and `index.html` into the folder `out`, each all or nothing.
+
+    `templates` is the workspace's folder of templates. The evidence is written first: a template
+    that cannot be rendered (InputError) loses no measurement. Raises EnvironmentLack when the
+    folder cannot be written.
+    """
+    data = evidence.model_dump_json(indent=1) + "\n"
+    _write(out / "evidence.json", data)
+    digest = hashlib.sha256(data.encode()).hexdigest()
+    _write(out / "index.html", render_page(evidence, templates, digest))
+
+
+def render_page(evidence: Evidence, templates: Path, digest: str) -> str:
+    """The page; `digest` is the SHA-256 of `evidence.json`. Raises InputError for a template."""
+    environment = ImmutableSandboxedEnvironment(
+        loader=FileSystemLoader(templates / _FOLDER),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=True,
+    )
+    environment.filters.update(
+        count=words.count,
+        diff=diff_markup,
+        duration=words.duration,
+        listed=words.listed,
+        number=words.number,
+        outage=lambda flow: words.outage([flow]),
+        push_time=view.push_time,
+        seconds=words.seconds,
+        when=words.when,
+    )
+    exchanges = view.exchanges(evidence)
+    scale = svg.Scale.of(evidence)
+    timelines = [
+        (service, svg.timeline_svg(service, evidence.steps, scale, exchanges))
+        for service in evidence.timeline.services
+    ]
+    try:
+        return environment.get_template(_PAGE).render(
+            evidence=evidence,
+            digest=digest,
+            sentence=view.sentence(evidence),
+            reasons=view.reasons(evidence),
+            figures=view.figures(evidence),
+            matrix=view.matrix(evidence),
+            detailed=view.detailed(evidence),
+            other_misses=view.other_misses(evidence),
+            forbidden=view.forbidden(evidence),
+            artifacts=view.artifacts(evidence),
+            links=view.links(evidence),
+            exchanges=exchanges,
+            axis=svg.axis_svg(evidence, scale),
+            timelines=timelines,
+            topology=draw(evidence.lab, exchanges),
+        )
+    except TemplateSyntaxError as error:
+        place = f"templates/{_FOLDER}/{error.name}:{error.lineno}"
+        raise InputError(str(error.message), place=place, remedy="correct the template") from None
+    except TemplateError as error:
+        raise InputError(
+            f"the report cannot be rendered: {error.message or error!r}",
+            place=f"templates/{_FOLDER}",
+            remedy="correct the template, or copy it again from a new workspace",
+        ) from None
+
+
+def diff_markup(text: str) -> Markup:
+    """A unified diff with its additions and removals marked up."""
+    return Markup("").join(
+        Markup("<{0}>{1}</{0}>").format(tag, "".join(line for _, line in lines))
+        for tag, lines in groupby(_tagged(text), lambda tagged: tagged[0])
+    )
+
+
+def _tagged(text: str) -> Iterator[tuple[str, str]]:
+    """Each line of a diff with its element. Before the first hunk `+++` and `---` name files."""
+    tags = {"+": "ins", "-": "del", "@": "b"}
+    in_hunk = False
+    for line in text.splitlines(keepends=True):
+        in_hunk = in_hunk or line.startswith("@@")
+        yield tags.get(line[0], "span") if in_hunk else "b", line
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace a file as a whole, on the disk before it has its name."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise EnvironmentLack(
+            f"cannot be written: {error.strerror}",
+            place=str(path),
+            remedy="make room or give permission there, then run the rehearsal again",
+        ) from None
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
