@@ -1,0 +1,213 @@
+"""The commands. Each imports what it needs when it runs, so that `pcg --help` stays quick."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+import pcg_netops
+from pcg_netops.errors import ExitCode, InputError
+
+if TYPE_CHECKING:
+    from pcg_netops.design.steering import Stage
+    from pcg_netops.inventory.workspace import Workspace
+
+app = typer.Typer(
+    name="pcg",
+    help="Plan, rehearse and carry out the move of network services from one exchange to another.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+lab_app = typer.Typer(help="The virtual network.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(lab_app, name="lab")
+
+WorkspaceOption = Annotated[
+    Path, typer.Option("--workspace", "-w", help="Folder that holds inventory/ and templates/.")
+]
+CutoverOption = Annotated[
+    str | None, typer.Option("--cutover", help="Cutover file's name; needed if there are several.")
+]
+HERE = Path()
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"pcg-netops {pcg_netops.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def _stages(workspace: Path, cutover: str | None) -> tuple[Workspace, tuple[Stage, ...]]:
+    from pcg_netops.design.steering import stages
+    from pcg_netops.inventory.workspace import load_workspace
+
+    loaded = load_workspace(workspace)
+    _, chosen = loaded.cutover(cutover)
+    return loaded, stages(chosen, loaded.services)
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="New folder for the workspace.")],
+) -> None:
+    """Make a new workspace: a copy of the demonstration, to edit."""
+    import shutil
+    from importlib.resources import as_file, files
+
+    if folder.exists() and any(folder.iterdir()):
+        raise InputError(
+            "the folder is not empty",
+            place=str(folder),
+            remedy="name a new one: nothing was changed",
+        )
+    with as_file(files("pcg_netops") / "_workspace") as source:
+        for part in ("inventory", "templates", "simulations"):
+            shutil.copytree(source / part, folder / part)
+    typer.echo(f"made {folder}; try: cd {folder} && pcg check")
+
+
+@app.command()
+def check(workspace: WorkspaceOption = HERE) -> None:
+    """Read the workspace and render every stage of every cutover; report all that is wrong."""
+    from pcg_netops.design.steering import stages
+    from pcg_netops.inventory.workspace import load_workspace
+    from pcg_netops.render import render_stage
+
+    loaded = load_workspace(workspace)
+    for cutover in loaded.cutovers.values():
+        for stage in stages(cutover, loaded.services):
+            render_stage(loaded, stage)
+    network, services = loaded.network, loaded.services.services
+    typer.echo(
+        f"{network.organisation}: {len(network.nodes)} nodes, {len(services)} services, "
+        f"{len(loaded.cutovers)} cutover{'s' if len(loaded.cutovers) > 1 else ''}: no errors"
+    )
+
+
+@app.command()
+def render(
+    phase: Annotated[str | None, typer.Option(help="Phase or wave; default: the first.")] = None,
+    host: Annotated[str | None, typer.Option(help="Only this device.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write files here instead of printing.")] = None,
+    workspace: WorkspaceOption = HERE,
+    cutover: CutoverOption = None,
+) -> None:
+    """Render device configurations. With --out, also a MANIFEST of SHA-256 sums."""
+    from pcg_netops.cli.output import write_artifacts
+    from pcg_netops.design.steering import find_stage
+    from pcg_netops.inventory.yamlfile import did_you_mean
+    from pcg_netops.render import render_stage
+
+    loaded, all_stages = _stages(workspace, cutover)
+    stage = find_stage(all_stages, phase) if phase else all_stages[0]
+    artifacts = render_stage(loaded, stage)
+    if host is not None:
+        if host not in artifacts:
+            raise InputError(f"no device '{host}'", remedy=did_you_mean(host, artifacts))
+        artifacts = {host: artifacts[host]}
+    if out is not None:
+        count = write_artifacts(artifacts, out)
+        typer.echo(f"{count} files of stage {stage.name} written to {out}")
+        return
+    for device, files in artifacts.items():
+        for artifact in files.values():
+            typer.echo(f"# {device}/{artifact.name} sha256 {artifact.digest}")
+            typer.echo(artifact.text)
+
+
+@app.command()
+def diff(
+    before: Annotated[str, typer.Option("--from", help="Phase or wave.")],
+    after: Annotated[str, typer.Option("--to", help="Phase or wave.")],
+    host: Annotated[str | None, typer.Option(help="Only this device.")] = None,
+    workspace: WorkspaceOption = HERE,
+    cutover: CutoverOption = None,
+) -> None:
+    """Show what changes on every device between two phases."""
+    from pcg_netops.cli.output import print_diff
+    from pcg_netops.design.steering import find_stage
+    from pcg_netops.diff import diff_artifacts
+    from pcg_netops.inventory.yamlfile import did_you_mean
+    from pcg_netops.render import render_stage
+
+    loaded, all_stages = _stages(workspace, cutover)
+    old, new = (render_stage(loaded, find_stage(all_stages, name)) for name in (before, after))
+    if host is not None and host not in new:
+        raise InputError(f"no device '{host}'", remedy=did_you_mean(host, new))
+    for part in diff_artifacts(old, new):
+        if host in (None, part.device):
+            print_diff(part.text)
+
+
+@app.command()
+def rehearse(
+    workspace: WorkspaceOption = HERE,
+    cutover: CutoverOption = None,
+    build: Annotated[Path | None, typer.Option(help="Folder for runs; default: build.")] = None,
+) -> None:
+    """Rehearse the whole cutover on a live virtual network and write the evidence."""
+    from pcg_netops.cli.output import new_run_folder
+    from pcg_netops.cli.progress import terminal_progress
+    from pcg_netops.cutover.evidence import Verdict
+    from pcg_netops.cutover.rehearsal import rehearse as run_rehearsal
+    from pcg_netops.inventory.workspace import load_workspace
+    from pcg_netops.report.html import write_report
+
+    loaded = load_workspace(workspace)
+    loaded.cutover(cutover)
+    run_dir = new_run_folder((build or workspace / "build") / loaded.network.name)
+    with terminal_progress() as shown:
+        evidence = run_rehearsal(loaded, cutover, run_dir, shown.progress)
+        write_report(evidence, loaded.templates, run_dir)
+        shown.verdict(evidence, run_dir)
+    codes = {
+        Verdict.PASS: ExitCode.PASS,
+        Verdict.FAIL: ExitCode.FAIL,
+        Verdict.INCOMPLETE: ExitCode.INCOMPLETE,
+    }
+    raise typer.Exit(codes[evidence.verdict])
+
+
+@lab_app.command()
+def topology(
+    check: Annotated[
+        bool, typer.Option("--check", help="Only say whether it is up to date.")
+    ] = False,
+    workspace: WorkspaceOption = HERE,
+    cutover: CutoverOption = None,
+) -> None:
+    """Write the containerlab topology of the network, with the first stage's startup files."""
+    from pcg_netops.cli.output import write_text
+    from pcg_netops.cutover.bench import topology_of, write_startup
+    from pcg_netops.design.devices import design
+    from pcg_netops.lab.topology import to_yaml
+    from pcg_netops.render import render_stage
+
+    loaded, all_stages = _stages(workspace, cutover)
+    folder = loaded.root / "simulations" / loaded.network.name
+    path = folder / "topology.clab.yml"
+    text = to_yaml(topology_of(loaded, design(loaded, all_stages[0])))
+    if check:
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            raise InputError(
+                "is not what the inventory describes",
+                place=path.relative_to(loaded.root).as_posix(),
+                remedy="run: pcg lab topology",
+            )
+        typer.echo("up to date")
+        return
+    write_text(path, text)
+    write_startup(folder, render_stage(loaded, all_stages[0]))
+    typer.echo(f"wrote {path.relative_to(loaded.root)} and the startup files beside it")

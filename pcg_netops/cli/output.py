@@ -1,0 +1,77 @@
+"""Files and text that commands leave behind."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import typer
+
+from pcg_netops.errors import InputError
+from pcg_netops.render import Artifacts
+
+_COLOURS = {"+": typer.colors.GREEN, "-": typer.colors.RED, "@": typer.colors.CYAN}
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a whole file or nothing. Raises InputError if the folder cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except OSError as error:
+        raise InputError(
+            f"cannot be written: {error.strerror}", place=str(path), remedy="choose another folder"
+        ) from None
+
+
+def write_artifacts(artifacts: Artifacts, folder: Path) -> int:
+    """Write `<folder>/<device>/<file>` and `<folder>/MANIFEST`, which `sha256sum -c` reads."""
+    sums = []
+    for device, files in artifacts.items():
+        for artifact in files.values():
+            write_text(folder / device / artifact.name, artifact.text)
+            sums.append(f"{artifact.digest}  {device}/{artifact.name}\n")
+    write_text(folder / "MANIFEST", "".join(sorted(sums)))
+    return len(sums)
+
+
+def print_diff(text: str) -> None:
+    """Print a unified diff, in colour on a terminal."""
+    for line in text.splitlines():
+        colour = None if line.startswith(("+++", "---")) else _COLOURS.get(line[:1])
+        typer.secho(line, fg=colour, bold=line.startswith(("+++", "---")))
+
+
+def new_run_folder(parent: Path) -> Path:
+    """A folder of its own for a run, named by the time. Raises InputError if it cannot be made."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        for number in range(1, 100):
+            folder = parent / (stamp if number == 1 else f"{stamp}-{number}")
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                continue
+            return folder
+    except OSError as error:
+        raise InputError(
+            f"cannot be written: {error.strerror}",
+            place=str(parent),
+            remedy="name another folder with --build",
+        ) from None
+    raise InputError("has too many runs of this second", place=str(parent), remedy="try again")
+
+
+def is_terminal() -> bool:
+    """Whether a person reads our output as it comes."""
+    return sys.stdout.isatty()

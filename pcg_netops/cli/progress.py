@@ -1,0 +1,93 @@
+"""A rehearsal as it runs: a live table on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from pcg_netops.cutover.evidence import Evidence, StepEvidence, StepKind, Verdict
+from pcg_netops.cutover.rehearsal import Progress
+
+_STYLES = {Verdict.PASS: "green", Verdict.FAIL: "bold red", Verdict.INCOMPLETE: "bold yellow"}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The progress to hand to a rehearsal, and its last word."""
+
+    progress: Progress
+    console: Console
+
+    def verdict(self, evidence: Evidence, run_dir: Path) -> None:
+        """Print the outcome, its reasons and where the report is."""
+        word = Text(evidence.verdict.upper(), style=_STYLES[evidence.verdict])
+        self.console.print(
+            Text.assemble(
+                "\nverdict: ", word, f" after {evidence.seconds:.0f} s, {len(evidence.steps)} steps"
+            )
+        )
+        for problem in (*evidence.problems, *_reasons(evidence)):
+            self.console.print(Text(f"  {problem}"), soft_wrap=True)
+        self.console.print(Text(f"report:   {run_dir / 'index.html'}"), soft_wrap=True)
+        self.console.print(Text(f"evidence: {run_dir / 'evidence.json'}"), soft_wrap=True)
+
+
+@contextmanager
+def terminal_progress() -> Iterator[Shown]:
+    """Show a rehearsal on standard output."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        yield Shown(
+            Progress(lambda text: None, lambda step: console.print(_line(step), soft_wrap=True)),
+            console,
+        )
+        return
+    with console.status("starting") as status:
+
+        def say(text: str) -> None:
+            status.update(Text(text))
+
+        yield Shown(Progress(say, lambda step: console.print(_line(step), soft_wrap=True)), console)
+
+
+def _line(step: StepEvidence) -> Text:
+    """One step in one line."""
+    sent = sum(service.sent for service in step.services)
+    lost = sum(service.lost for service in step.services)
+    sessions = sum(service.sessions_lost for service in step.services)
+    parts = [f"{lost} of {sent} probes lost"]
+    if step.kind is StepKind.FAILURE:
+        tightest = min(step.services, key=lambda s: s.limit_ms - s.outage_ms)
+        parts.append(
+            f"closest: {tightest.service} {tightest.outage_ms:.0f} of {tightest.limit_ms:.0f} ms"
+        )
+    if sessions:
+        parts.append(f"{sessions} sessions lost")
+    if step.forbidden:
+        blocked = sum(item.blocked is True for item in step.forbidden)
+        parts.append(f"{blocked} of {len(step.forbidden)} forbidden flows blocked")
+    moved = [service.service for service in step.services if service.moved]
+    what = ", ".join(moved) if moved and step.kind is StepKind.MOVE else step.title
+    return Text.assemble(
+        f"{step.at:6.1f} s  ",
+        (f"{step.verdict.upper():<10}", _STYLES[step.verdict]),
+        f"{step.name:<12} {what}: {'; '.join(parts)}",
+    )
+
+
+def _reasons(evidence: Evidence) -> Iterator[str]:
+    """Why the verdict is not a pass."""
+    for step in evidence.steps:
+        yield from (f"{step.name}: {problem}" for problem in step.problems)
+        for service in step.services:
+            for flow in service.flows:
+                if flow.verdict is not Verdict.PASS:
+                    yield f"{step.name}: {flow.flow}: {flow.reason}"
+        for item in step.forbidden:
+            if item.blocked is not True:
+                yield f"{step.name}: {item.kind}: {item.name} ({item.detail}): {item.reason}"

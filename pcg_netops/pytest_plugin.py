@@ -1,0 +1,56 @@
+"""Fixtures for anybody's tests: a workspace, and its network running as a lab.
+
+    def test_dns_is_reachable(pcg_lab):
+        assert pcg_lab.run("dc1-host", ["ping", "-c1", "203.0.113.73"]).returncode == 0
+
+`pcg_workspace` and `pcg_phase` in the ini file choose the folder (default: the root of the tests)
+and the phase (default: the first).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pcg_netops.inventory.workspace import Workspace
+    from pcg_netops.lab.netns import NetnsLab
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add our two ini settings."""
+    parser.addini("pcg_workspace", "folder that holds inventory/ and templates/", default=".")
+    parser.addini("pcg_phase", "phase whose configuration the lab boots with", default="")
+
+
+@pytest.fixture(scope="session")
+def pcg_workspace(pytestconfig: pytest.Config) -> Workspace:
+    """The workspace under test."""
+    from pcg_netops.inventory.workspace import load_workspace
+
+    return load_workspace(pytestconfig.rootpath / pytestconfig.getini("pcg_workspace"))
+
+
+@pytest.fixture(scope="session")
+def pcg_lab(
+    pcg_workspace: Workspace,
+    pytestconfig: pytest.Config,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[NetnsLab]:
+    """The workspace's network, booted once for the session, every route in every kernel."""
+    from pcg_netops.cutover.bench import boot, wait_converged
+    from pcg_netops.design.devices import design
+    from pcg_netops.design.steering import find_stage, stages
+    from pcg_netops.render import render_stage
+
+    _, cutover = pcg_workspace.cutover()
+    all_stages = stages(cutover, pcg_workspace.services)
+    phase = pytestconfig.getini("pcg_phase")
+    stage = find_stage(all_stages, phase) if phase else all_stages[0]
+    devices = design(pcg_workspace, stage)
+    folder = tmp_path_factory.mktemp("lab")
+    with boot(pcg_workspace, devices, render_stage(pcg_workspace, stage), folder) as lab:
+        wait_converged(lab, devices)
+        yield lab
