@@ -66,15 +66,23 @@ def init(
     import shutil
     from importlib.resources import as_file, files
 
-    if folder.exists() and any(folder.iterdir()):
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise InputError(
+                "the folder is not empty",
+                place=str(folder),
+                remedy="name a new one: nothing was changed",
+            )
+        with as_file(files("pcg_netops") / "_workspace") as source:
+            for part in ("inventory", "templates", "simulations"):
+                shutil.copytree(source / part, folder / part)
+    except OSError as error:
         raise InputError(
-            "the folder is not empty",
+            f"cannot be written: {error.strerror or error}",
             place=str(folder),
-            remedy="name a new one: nothing was changed",
-        )
-    with as_file(files("pcg_netops") / "_workspace") as source:
-        for part in ("inventory", "templates", "simulations"):
-            shutil.copytree(source / part, folder / part)
+            remedy="choose another folder",
+        ) from None
     typer.echo(f"made {folder}; try: cd {folder} && pcg check")
 
 
@@ -189,9 +197,9 @@ def topology(
     cutover: CutoverOption = None,
 ) -> None:
     """Write the containerlab topology of the network, with the first stage's startup files."""
-    from pcg_netops.cli.output import write_text
     from pcg_netops.cutover.bench import topology_of, write_startup
     from pcg_netops.design.devices import design
+    from pcg_netops.files import write_whole
     from pcg_netops.lab.topology import to_yaml
     from pcg_netops.render import render_stage
 
@@ -208,6 +216,6 @@ def topology(
             )
         typer.echo("up to date")
         return
-    write_text(path, text)
+    write_whole(path, text)
     write_startup(folder, render_stage(loaded, all_stages[0]))
     typer.echo(f"wrote {path.relative_to(loaded.root)} and the startup files beside it")

@@ -2,35 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import sys
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
 import typer
 
 from pcg_netops.errors import InputError
+from pcg_netops.files import write_whole
 from pcg_netops.render import Artifacts
 
 _COLOURS = {"+": typer.colors.GREEN, "-": typer.colors.RED, "@": typer.colors.CYAN}
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a whole file or nothing. Raises InputError if the folder cannot be written."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except OSError as error:
-        raise InputError(
-            f"cannot be written: {error.strerror}", place=str(path), remedy="choose another folder"
-        ) from None
 
 
 def write_artifacts(artifacts: Artifacts, folder: Path) -> int:
@@ -38,9 +19,9 @@ def write_artifacts(artifacts: Artifacts, folder: Path) -> int:
     sums = []
     for device, files in artifacts.items():
         for artifact in files.values():
-            write_text(folder / device / artifact.name, artifact.text)
+            write_whole(folder / device / artifact.name, artifact.text)
             sums.append(f"{artifact.digest}  {device}/{artifact.name}\n")
-    write_text(folder / "MANIFEST", "".join(sorted(sums)))
+    write_whole(folder / "MANIFEST", "".join(sorted(sums)))
     return len(sums)
 
 
@@ -70,8 +51,3 @@ def new_run_folder(parent: Path) -> Path:
             remedy="name another folder with --build",
         ) from None
     raise InputError("has too many runs of this second", place=str(parent), remedy="try again")
-
-
-def is_terminal() -> bool:
-    """Whether a person reads our output as it comes."""
-    return sys.stdout.isatty()

@@ -174,6 +174,7 @@ def _do(run: _Run, step: Step) -> StepEvidence:
     settle, reasons = _settle(run, step.stage, changed_ns)
     if wrong:
         reasons["routes"] = wrong
+    run.probes.renew()
     settled_ns = run.probes.mark()
     dwell = time.monotonic() + _DWELL_S
     forbidden = _forbidden(run, step) if planned else ()

@@ -167,6 +167,14 @@ class Probes:
         for name in reply["flows"]:
             self._intervals[name].append((now, interval))
 
+    def renew(self) -> None:
+        """Let every UDP flow go on from a fresh port.
+
+        A firewall that still knows the old flow lets it pass whatever its rules say by now; TCP
+        needs no such care, as every connection is new.
+        """
+        self._ask({"op": "renew"})
+
     def timeline(self, bin_ms: int) -> dict[str, tuple[Bin, ...]]:
         """By flow name, sent and lost probes and peers in slices of time: the last ten minutes.
 

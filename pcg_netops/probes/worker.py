@@ -83,19 +83,30 @@ class Traffic:
             sock.listen(BACKLOG)
             self._listeners[key] = TcpEcho(sock, self._sightings)
 
+    def _source(self, spec: Spec) -> socket.socket:
+        """A socket of a UDP flow's client, on a fresh port."""
+        sock = self._bound(spec, spec.client, spec.source, 0)
+        try:
+            sock.connect((spec.target, spec.port))
+        except OSError as error:
+            why = f"{spec.client} cannot send to {spec.target}: {error.strerror}"
+            raise CannotStart(spec.name, why) from None
+        return sock
+
+    def renew(self) -> None:
+        """Give every UDP flow a fresh port."""
+        for flow, spec in zip(self.flows, self.specs, strict=True):
+            if isinstance(flow, UdpFlow):
+                flow.renew(self._source(spec), spec.deadline_ns / 1e9)
+
     def _add(self, spec: Spec) -> None:
         number = len(self.flows)
-        sock = self._bound(spec, spec.client, spec.source, 0)
         flow: UdpFlow | TcpFlow
         if spec.protocol == "udp":
-            try:
-                sock.connect((spec.target, spec.port))
-            except OSError as error:
-                why = f"{spec.client} cannot send to {spec.target}: {error.strerror}"
-                raise CannotStart(spec.name, why) from None
-            flow = UdpFlow(number, spec.interval_ns, sock)
+            flow = UdpFlow(number, spec.interval_ns, self._source(spec))
         else:
-            sock.close()  # it only showed that the source address is there
+            # This only shows that the source address is there.
+            self._bound(spec, spec.client, spec.source, 0).close()
             dialler = Dialler(spec, self._spaces)
             flow = TcpFlow(number, spec, dialler, self.schedule)
             session = SessionClient(number, spec, dialler, self.schedule)
@@ -144,6 +155,9 @@ class Control:
                 return {"latest": self._latest(request["count"])}, b""
             case "rate":
                 return {"flows": self._rate(request["service"], request["interval_ns"])}, b""
+            case "renew":
+                self._traffic.renew()
+                return {"renewed": True}, b""
             case "stalls":
                 return {"stalls": self._stalls(request["since"], request["until"])}, b""
             case "usage":

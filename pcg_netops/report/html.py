@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator
-from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
 
@@ -14,7 +12,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from pcg_netops.cutover.evidence import Evidence
-from pcg_netops.errors import EnvironmentLack, InputError
+from pcg_netops.errors import InputError
+from pcg_netops.files import write_whole
 from pcg_netops.report import svg, view, words
 from pcg_netops.report.topology import draw
 
@@ -26,13 +25,12 @@ def write_report(evidence: Evidence, templates: Path, out: Path) -> None:
     """Write `evidence.json` and `index.html` into the folder `out`, each all or nothing.
 
     `templates` is the workspace's folder of templates. The evidence is written first: a template
-    that cannot be rendered (InputError) loses no measurement. Raises EnvironmentLack when the
-    folder cannot be written.
+    that cannot be rendered (InputError) loses no measurement. Raises as `write_whole` does.
     """
     data = evidence.model_dump_json(indent=1) + "\n"
-    _write(out / "evidence.json", data)
+    write_whole(out / "evidence.json", data)
     digest = hashlib.sha256(data.encode()).hexdigest()
-    _write(out / "index.html", render_page(evidence, templates, digest))
+    write_whole(out / "index.html", render_page(evidence, templates, digest))
 
 
 def render_page(evidence: Evidence, templates: Path, digest: str) -> str:
@@ -105,24 +103,3 @@ def _tagged(text: str) -> Iterator[tuple[str, str]]:
     for line in text.splitlines(keepends=True):
         in_hunk = in_hunk or line.startswith("@@")
         yield tags.get(line[0], "span") if in_hunk else "b", line
-
-
-def _write(path: Path, text: str) -> None:
-    """Replace a file as a whole, on the disk before it has its name."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise EnvironmentLack(
-            f"cannot be written: {error.strerror}",
-            place=str(path),
-            remedy="make room or give permission there, then run the rehearsal again",
-        ) from None
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)

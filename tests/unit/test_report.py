@@ -24,7 +24,7 @@ from pcg_netops.cutover.evidence import (
     StepKind,
     Verdict,
 )
-from pcg_netops.errors import EnvironmentLack, InputError
+from pcg_netops.errors import InputError
 from pcg_netops.report.html import diff_markup, write_report
 from pcg_netops.report.svg import Scale, describe, timeline_svg
 from pcg_netops.report.topology import draw
@@ -48,6 +48,8 @@ def flow(**changes: Any) -> FlowEvidence:
             "seen": ["new-1"],
             "sent": 1_200,
             "lost": 0,
+            "lost_forward": None,
+            "lost_return": None,
             "interval_ms": 10,
             "outage_ms": 0,
             "stalled_ms": 0,
@@ -696,9 +698,17 @@ def test_workspace_without_the_template_is_told(tmp_path: Path) -> None:
         write_report(evidence(), tmp_path, tmp_path / "out")
 
 
+def test_losses_there_and_back_are_told_apart(tmp_path: Path) -> None:
+    one_way = flow(protocol="udp", sent=300, lost=7, lost_forward=5, lost_return=2)
+    services = [service(one_way, limit_ms=300, carrier="old")]
+    failure = step("p6 failure", StepKind.FAILURE, 0, services=services)
+    assert "5 there, 2 back" in page_of(evidence(steps=[failure]), tmp_path).text
+    assert " there, " not in page_of(evidence(), tmp_path).text
+
+
 def test_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(EnvironmentLack, match="cannot be written") as caught:
+    with pytest.raises(InputError, match="cannot be written") as caught:
         write_report(evidence(), TEMPLATES, tmp_path / "file/run")
     assert caught.value.place == str(tmp_path / "file/run/evidence.json")
 
