@@ -286,3 +286,22 @@ def test_an_address_that_the_node_lacks_is_an_error_of_the_flow(lab: NetnsLab) -
     )
     with pytest.raises(LabError, match=wanted):
         Probes(lab, [flow(Protocol.UDP, source="192.0.2.99")]).start()
+
+
+def test_a_fresh_port_shows_that_a_rule_has_gone(lab: NetnsLab, probes: Probes) -> None:
+    """The gateway still knows the old flow and lets it pass without the rule."""
+    since = probes.mark()
+    nft(lab, f"add rule inet filter disturb ct state new udp dport {PORT} drop")
+    try:
+        time.sleep(0.2)
+        hidden = probes.window(since)["udp"]
+        probes.renew()
+        renewed = probes.mark()
+        time.sleep(0.2)
+        shown = probes.window(renewed)["udp"]
+    finally:
+        nft(lab, "flush chain inet filter disturb")
+
+    assert hidden.lost == 0
+    assert shown.lost == shown.sent
+    assert shown.lost_forward == shown.lost
