@@ -164,6 +164,9 @@ def rehearse(
     workspace: WorkspaceOption = HERE,
     cutover: CutoverOption = None,
     build: Annotated[Path | None, typer.Option(help="Folder for runs; default: build.")] = None,
+    rate: Annotated[
+        int, typer.Option(min=1, max=1000, help="Packets per second of every UDP flow.")
+    ] = 100,
 ) -> None:
     """Rehearse the whole cutover on a live virtual network and write the evidence."""
     from pcg_netops.cli.output import new_run_folder
@@ -177,7 +180,7 @@ def rehearse(
     loaded.cutover(cutover)
     run_dir = new_run_folder((build or workspace / "build") / loaded.network.name)
     with terminal_progress() as shown:
-        evidence = run_rehearsal(loaded, cutover, run_dir, shown.progress)
+        evidence = run_rehearsal(loaded, cutover, run_dir, shown.progress, rate)
         write_report(evidence, loaded.templates, run_dir)
         shown.verdict(evidence, run_dir)
     codes = {

@@ -26,11 +26,12 @@ from pcg_netops.design.devices import design
 from pcg_netops.design.flows import flows, intended_gateway
 from pcg_netops.design.steering import Stage, stages
 from pcg_netops.diff import changed_files, diff_artifacts
-from pcg_netops.errors import InputError, PushError
+from pcg_netops.errors import PushError
 from pcg_netops.inventory.workspace import Workspace
 from pcg_netops.lab.netns import NetnsLab
 from pcg_netops.model.cutover import Cutover
 from pcg_netops.model.device import Device
+from pcg_netops.model.flow import Protocol
 from pcg_netops.probes.engine import Probes, ProbeSettings
 from pcg_netops.probes.injection import Injector
 from pcg_netops.push.runner import Pusher
@@ -61,6 +62,7 @@ class _Run:
     cutover: Cutover
     lab: NetnsLab
     probes: Probes
+    settings: ProbeSettings
     pusher: Pusher
     injector: Injector
     progress: Progress
@@ -72,15 +74,22 @@ class _Run:
 
 
 def rehearse(
-    workspace: Workspace, cutover_name: str | None, run_dir: Path, progress: Progress
+    workspace: Workspace,
+    cutover_name: str | None,
+    run_dir: Path,
+    progress: Progress,
+    udp_rate: int = ProbeSettings.udp_rate,
 ) -> Evidence:
     """Rehearse a cutover and return what was measured; the lab is gone afterwards.
+
+    `udp_rate` is the packets/s of every UDP flow, 1 to 1000.
 
     Raises EnvironmentLack or LabError when the lab cannot run at all. Everything else that goes
     wrong is part of the evidence.
     """
     name, cutover = workspace.cutover(cutover_name)
     plan = stages(cutover, workspace.services)
+    settings = _settings(workspace, udp_rate)
     started, begun = datetime.now(UTC), time.monotonic()
     first, rendered = design(workspace, plan[0]), render_stage(workspace, plan[0])
     progress.say(f"booting {len(first)} nodes")
@@ -89,14 +98,13 @@ def rehearse(
         wait_converged(lab, first)
         boot_seconds = round(time.monotonic() - booting, 2)
         progress.say(f"every route is in every kernel after {boot_seconds} s")
-        with Probes(
-            lab, flows(workspace.network, workspace.services), _settings(workspace)
-        ) as probes:
+        with Probes(lab, flows(workspace.network, workspace.services), settings) as probes:
             run = _Run(
                 workspace=workspace,
                 cutover=cutover,
                 lab=lab,
                 probes=probes,
+                settings=settings,
                 pusher=pusher_for(workspace, lab),
                 injector=Injector(lab),
                 progress=progress,
@@ -135,13 +143,15 @@ def rehearse(
     )
 
 
-def _settings(workspace: Workspace) -> ProbeSettings:
+def _settings(workspace: Workspace, udp_rate: int) -> ProbeSettings:
     fast = [
         name
         for name, service in workspace.services.services.items()
         if service.max_outage < _FAST_LIMIT_MS
     ]
-    return ProbeSettings(connect_intervals_ms=dict.fromkeys(fast, _FAST_CONNECT_MS))
+    return ProbeSettings(
+        udp_rate=udp_rate, connect_intervals_ms=dict.fromkeys(fast, _FAST_CONNECT_MS)
+    )
 
 
 def _walk(run: _Run, todo: list[Step]) -> tuple[list[StepEvidence], list[str]]:
@@ -246,9 +256,7 @@ def _push(run: _Run, before: Stage, after: Stage) -> float:
 
 def _fail(run: _Run) -> None:
     """Cut the power of every gateway of the new exchange, at one instant."""
-    fast = _settings(run.workspace).connect_intervals_ms
-    for service in fast:
-        _full_rate(run, service, _FULL_RATE)
+    _probe_fast_services(run, _FULL_RATE)
     time.sleep(_DWELL_S)
     gateways = run.workspace.network.exchanges[run.cutover.to_exchange].gateways
     run.pusher.forget(gateways)
@@ -266,16 +274,16 @@ def _recover(run: _Run, stage: Stage) -> float:
     seconds = _push(run, stage, held)
     run.lab.power_on(run.workspace.network.exchanges[run.cutover.to_exchange].gateways)
     wait_converged(run.lab, _designed(run, held))
-    for service in _settings(run.workspace).connect_intervals_ms:
-        _full_rate(run, service, ProbeSettings().udp_rate)
+    _probe_fast_services(run, run.settings.udp_rate)
     return round(seconds + _push(run, held, stage), 2)
 
 
-def _full_rate(run: _Run, service: str, rate: int) -> None:
-    try:
-        run.probes.set_rate(service, rate)
-    except InputError:
-        return  # a service without UDP: its connections are probed at the fast interval already
+def _probe_fast_services(run: _Run, rate: int) -> None:
+    """Set the UDP rate of the services with the tightest limits; their TCP is always fast."""
+    for name in run.settings.connect_intervals_ms:
+        traffic = run.workspace.services.services[name].traffic
+        if any(kind.protocol is Protocol.UDP for kind in traffic):
+            run.probes.set_rate(name, rate)
 
 
 def _settle(run: _Run, stage: Stage, since_ns: int) -> tuple[float | None, dict[str, str]]:
