@@ -85,6 +85,13 @@ class ForbiddenEvidence(Model):
     blocked: bool | None
     reason: str
 
+    @property
+    def verdict(self) -> Verdict:
+        """A pass only if it was really tried and did not get through."""
+        if self.blocked is None:
+            return Verdict.INCOMPLETE
+        return Verdict.PASS if self.blocked else Verdict.FAIL
+
 
 class DiffEvidence(Model):
     """What a push changed in one file."""

@@ -1,0 +1,155 @@
+"""One rehearsal while it runs: where the network is, and what can be done to it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from pcg_netops.cutover.bench import wait_converged
+from pcg_netops.cutover.evidence import DiffEvidence, StepEvidence
+from pcg_netops.cutover.judge import unsettled
+from pcg_netops.cutover.plan import on_backup, waves
+from pcg_netops.design.devices import design
+from pcg_netops.design.flows import intended_gateway
+from pcg_netops.design.steering import Stage
+from pcg_netops.diff import changed_files, diff_artifacts
+from pcg_netops.inventory.workspace import Workspace
+from pcg_netops.lab.netns import NetnsLab
+from pcg_netops.model.cutover import Cutover
+from pcg_netops.model.device import Device
+from pcg_netops.model.flow import Flow, Protocol
+from pcg_netops.probes.engine import Probes, ProbeSettings
+from pcg_netops.probes.injection import Injector
+from pcg_netops.push.runner import Pusher
+from pcg_netops.render import Artifacts, render_stage
+
+_SETTLE_LIMIT_S = 20.0
+_SETTLE_POLL_S = 0.05
+_SETTLED_PROBES = 4  # answered in a row through the intended gateway
+_BEFORE_FAULT_S = 0.6  # at the full rate, so that the fault meets a steady stream
+_FAST_LIMIT_MS = 500  # services that may be gone for less are probed at the full rate
+_FULL_RATE = 1000
+_FAST_CONNECT_MS = 10
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What the rehearsal tells while it runs."""
+
+    say: Callable[[str], None]
+    step_done: Callable[[StepEvidence], None]
+
+
+def probe_settings(workspace: Workspace, udp_rate: int) -> ProbeSettings:
+    """Probes that can tell a tight limit from a miss."""
+    fast = [
+        name
+        for name, service in workspace.services.services.items()
+        if service.max_outage < _FAST_LIMIT_MS
+    ]
+    return ProbeSettings(
+        udp_rate=udp_rate, connect_intervals_ms=dict.fromkeys(fast, _FAST_CONNECT_MS)
+    )
+
+
+@dataclass
+class Run:
+    """The state of a rehearsal. Acts raise PushError or LabError when they do not succeed."""
+
+    workspace: Workspace
+    cutover: Cutover
+    flows: tuple[Flow, ...]
+    lab: NetnsLab
+    probes: Probes
+    settings: ProbeSettings
+    pusher: Pusher
+    injector: Injector
+    progress: Progress
+    started: float  # monotonic s
+    stage: Stage  # where the network is now
+    since_ns: int  # where the current step's probes begin
+    artifacts: dict[str, Artifacts] = field(default_factory=dict)
+    _devices: dict[str, Mapping[str, Device]] = field(default_factory=dict)
+
+    def rendered(self, stage: Stage) -> Artifacts:
+        """A stage's artifacts, rendered once."""
+        if stage.name not in self.artifacts:
+            self.artifacts[stage.name] = render_stage(self.workspace, stage)
+        return self.artifacts[stage.name]
+
+    def designed(self, stage: Stage) -> Mapping[str, Device]:
+        """A stage's devices, designed once."""
+        if stage.name not in self._devices:
+            self._devices[stage.name] = design(self.workspace, stage)
+        return self._devices[stage.name]
+
+    def push(self, stage: Stage) -> float:
+        """Bring the network to a stage, make before break; seconds it took."""
+        begun = time.monotonic()
+        changed = changed_files(self.rendered(self.stage), self.rendered(stage))
+        if changed:
+            order = waves(self.workspace.network, self.stage, stage, changed)
+            self.pusher.push(changed, order, self.progress.say)
+        self.stage = stage
+        return round(time.monotonic() - begun, 2)
+
+    def cut_power(self) -> None:
+        """Cut the power of every gateway of the new exchange, at one instant."""
+        self._probe_fast_services(_FULL_RATE)
+        time.sleep(_BEFORE_FAULT_S)
+        gateways = self.workspace.network.exchanges[self.cutover.to_exchange].gateways
+        self.pusher.forget(gateways)
+        self.since_ns = self.probes.mark()
+        self.lab.power_off(gateways)
+
+    def restore_power(self) -> float:
+        """Bring the failed exchange back as a planned move; seconds that its pushes took.
+
+        First, services are held where they are. Were they to return by themselves, traffic would
+        arrive before the exchange is reachable from the far side.
+        """
+        stage = self.stage
+        held = on_backup(self.cutover, stage)
+        seconds = self.push(held)
+        self.lab.power_on(self.workspace.network.exchanges[self.cutover.to_exchange].gateways)
+        wait_converged(self.lab, self.designed(held))
+        self._probe_fast_services(self.settings.udp_rate)
+        return round(seconds + self.push(stage), 2)
+
+    def settle(self, stage: Stage, since_ns: int) -> tuple[float | None, dict[str, str]]:
+        """Wait until every flow answers through its intended gateway; seconds, or the reasons."""
+        network, services = self.workspace.network, self.workspace.services
+        intended = {
+            flow.name: intended_gateway(network, services, stage, flow) for flow in self.flows
+        }
+        begun = time.monotonic()
+        while True:
+            latest = self.probes.latest(_SETTLED_PROBES)
+            reasons = unsettled(network, intended, latest, since_ns)
+            taken = time.monotonic() - begun
+            if not reasons:
+                return round(taken, 2), {}
+            if taken > _SETTLE_LIMIT_S:
+                return None, reasons
+            time.sleep(_SETTLE_POLL_S)
+
+    def diffs(self, before: Stage, after: Stage) -> tuple[DiffEvidence, ...]:
+        """What differs between two stages, for the evidence."""
+        new = self.rendered(after)
+        return tuple(
+            DiffEvidence(
+                device=diff.device,
+                file=diff.name,
+                sha256=new[diff.device][diff.name].digest,
+                text=diff.text,
+            )
+            for diff in diff_artifacts(self.rendered(before), new)
+        )
+
+    def _probe_fast_services(self, rate: int) -> None:
+        """Set the UDP rate of the services with the tightest limits; their TCP is always fast."""
+        for name in self.settings.connect_intervals_ms:
+            traffic = self.workspace.services.services[name].traffic
+            if any(kind.protocol is Protocol.UDP for kind in traffic):
+                self.probes.set_rate(name, rate)
