@@ -31,4 +31,5 @@ class Platform:
     name: str
     netmiko_type: str
     staging: str  # folder on the device for uploads
+    guard: str  # script for the device: `arm SECONDS`, `confirm`, `revert`
     artifacts: tuple[ArtifactKind, ...]  # in the order in which they are applied

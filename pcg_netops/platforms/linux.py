@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from importlib.resources import files
 
 from pcg_netops.platforms.base import ArtifactKind, Platform
 
@@ -31,6 +32,7 @@ LINUX = Platform(
     name="linux",
     netmiko_type="linux",
     staging="/run/pcg/staged",
+    guard=files("pcg_netops.platforms").joinpath("linux-guard.sh").read_text(),
     artifacts=(
         ArtifactKind(
             name="nftables.conf",

@@ -1,21 +1,22 @@
-"""A push over several devices: everything is staged and validated before anything is applied."""
+"""A push over several devices: every one of them is changed, or none."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from nornir.core import Nornir
 from nornir.core.task import Result, Task
 
 from pcg_netops.errors import PcgError, PushError
 from pcg_netops.inventory.nornir import Extras, nornir_of
 from pcg_netops.inventory.workspace import Workspace
 from pcg_netops.push.connection import CONNECTION
-from pcg_netops.push.tasks import HostArtifacts, apply, stage
+from pcg_netops.push.tasks import apply, arm, confirm, revert, stage
 from pcg_netops.render import Artifacts
 
 Progress = Callable[[str], None]
+GUARD_S = 120
 
 
 class Pusher:
@@ -25,19 +26,55 @@ class Pusher:
         """`extras` gives each host's connection its arguments (`push.connection`)."""
         self._nornir = nornir_of(workspace, CONNECTION, extras)
 
-    def push(self, artifacts: Artifacts, waves: Sequence[Sequence[str]], say: Progress) -> None:
-        """Stage on every device, then apply wave by wave.
+    def push(
+        self,
+        artifacts: Artifacts,
+        waves: Sequence[Sequence[str]],
+        say: Progress,
+        guard_s: int = GUARD_S,
+    ) -> None:
+        """Change every device, or none.
 
-        Raises PushError naming each host that failed and its own words. When staging fails nothing
-        has been changed anywhere; when a wave fails later waves are not begun.
+        Everything is staged and validated before anything is changed. Then every device arms its
+        own timer, which puts back what ran before unless it is confirmed within `guard_s`: also if
+        this process dies. Waves are applied in order, and all are confirmed at the end.
+
+        Raises PushError naming each host that failed and its own words, when every device is back
+        as it was; or, if that failed too, naming those that are not.
         """
         names = [name for wave in waves for name in wave]
         say(f"staging on {', '.join(names)}")
-        _everywhere(self._nornir, names, stage, artifacts)
-        for wave in waves:
-            if wave:
-                say(f"applying on {', '.join(wave)}")
-                _everywhere(self._nornir, wave, apply, artifacts)
+        self._everywhere(names, "stage", lambda task: stage(task, artifacts[task.host.name]))
+        begun = time.monotonic()
+        try:
+            self._everywhere(names, "arm", lambda task: arm(task, guard_s))
+            for wave in waves:
+                if wave:
+                    say(f"applying on {', '.join(wave)}")
+                    self._everywhere(
+                        wave, "apply", lambda task: apply(task, artifacts[task.host.name])
+                    )
+            if time.monotonic() - begun > guard_s / 2:
+                raise PushError(
+                    f"the waves took more than half of the {guard_s} s after which devices revert",
+                    remedy="push fewer devices at once, or allow more time",
+                )
+        except PushError as error:
+            raise self._reverted(names, error) from None
+        self._everywhere(names, "confirm", lambda task: confirm(task, artifacts[task.host.name]))
+
+    def _reverted(self, names: Sequence[str], error: PushError) -> PushError:
+        """Put everything back, last wave first; the error with what became of the devices."""
+        try:
+            self._everywhere(names[::-1], "revert", revert)
+        except PushError as worse:
+            said = f"{error.message}\nnot put back by us:\n{worse.message}"
+            return PushError(
+                said, place=error.place, remedy="wait: these devices revert when their time is up"
+            )
+        return PushError(
+            error.message, place=error.place, remedy="every device is back as it was before"
+        )
 
     def forget(self, names: Sequence[str]) -> None:
         """Drop connections to devices that have lost power."""
@@ -48,33 +85,24 @@ class Pusher:
         """Log out everywhere."""
         self._nornir.close_connections(on_good=True, on_failed=True)
 
+    def _everywhere(self, names: Sequence[str], action: str, act: Callable[[Task], Result]) -> None:
+        """Act on all named devices at once. Raises PushError with what each failed one said."""
 
-def _everywhere(
-    nornir: Nornir,
-    names: Sequence[str],
-    action: Callable[[Task, HostArtifacts], Result],
-    artifacts: Artifacts,
-) -> None:
-    def one(task: Task) -> Result:
-        try:
-            return action(task, artifacts[task.host.name])
-        except PcgError as error:  # expected: Nornir would log a traceback for what is raised
-            return Result(host=task.host, failed=True, exception=error)
+        def one(task: Task) -> Result:
+            try:
+                return act(task)
+            except PcgError as error:  # expected: Nornir would log a traceback for what is raised
+                return Result(host=task.host, failed=True, exception=error)
 
-    results = nornir.filter(filter_func=lambda host: host.name in names).run(
-        one, name=action.__name__, on_failed=True
-    )
-    failed = [
-        _reason(host, multi[0].exception or multi.exception)
-        for host, multi in results.items()
-        if multi.failed
-    ]
-    if failed:
-        raise PushError(
-            "\n".join(failed),
-            place=action.__name__,
-            remedy="nothing was changed" if action is stage else "later waves were not begun",
-        )
+        chosen = self._nornir.filter(filter_func=lambda host: host.name in names)
+        results = chosen.run(one, name=action, on_failed=True)
+        failed = [
+            _reason(host, multi[0].exception or multi.exception)
+            for host, multi in results.items()
+            if multi.failed
+        ]
+        if failed:
+            raise PushError("\n".join(failed), place=action, remedy="nothing was changed")
 
 
 def _reason(host: str, error: Any) -> str:

@@ -1,4 +1,4 @@
-"""Nornir tasks: upload, validate on the device, apply, read back and compare, save.
+"""Nornir tasks: upload, validate on the device, arm its guard, apply, read back, confirm or revert.
 
 Each takes the host's artifacts and is usable from anybody's playbook. They raise PushError, which
 Nornir keeps as the host's failure.
@@ -26,6 +26,11 @@ def _device(task: Task) -> DeviceConnection:
     return connection
 
 
+def _guard(task: Task) -> str:
+    """The path of the guard script on the device."""
+    return f"{platform_named(task.host.platform or '').staging}/guard"
+
+
 def _files(task: Task, artifacts: HostArtifacts) -> Iterator[tuple[ArtifactKind, str, Artifact]]:
     """Each kind of file, the path of its upload, and the artifact."""
     platform = platform_named(task.host.platform or "")
@@ -37,20 +42,44 @@ def _files(task: Task, artifacts: HostArtifacts) -> Iterator[tuple[ArtifactKind,
 def stage(task: Task, artifacts: HostArtifacts) -> Result:
     """Upload every file and have the device itself validate it. Changes nothing that runs."""
     device = _device(task)
+    platform = platform_named(task.host.platform or "")
+    device.upload(_guard(task), platform.guard)
     for kind, path, artifact in _files(task, artifacts):
         device.upload(path, artifact.text)
         device.run(kind.validate.format(file=shlex.quote(path)))
     return Result(host=task.host, changed=False)
 
 
+def arm(task: Task, seconds: int) -> Result:
+    """Have the device keep what runs now, and put it back unless `confirm` comes in time."""
+    _device(task).run(f"sh {_guard(task)} arm {seconds:d}")
+    return Result(host=task.host, changed=False)
+
+
 def apply(task: Task, artifacts: HostArtifacts) -> Result:
-    """Apply the staged files, prove that the device runs them, and keep them for its next start."""
+    """Apply the staged files and prove that the device runs them."""
     device = _device(task)
     for kind, path, _ in _files(task, artifacts):
         device.run(kind.apply.format(file=shlex.quote(path)))
     verify(task, artifacts)
-    for kind, path, _ in _files(task, artifacts):
-        device.run(f"cp {shlex.quote(path)} {shlex.quote(kind.saved)}")
+    return Result(host=task.host, changed=True)
+
+
+def confirm(task: Task, artifacts: HostArtifacts) -> Result:
+    """Keep what runs, also for the device's next start."""
+    device = _device(task)
+    saved = [(path, kind.saved) for kind, path, _ in _files(task, artifacts)]
+    for path, target in saved:
+        device.run(f"cp {path} {target}.new")
+    device.run(f"sh {_guard(task)} confirm")
+    for _, target in saved:
+        device.run(f"mv {target}.new {target}")
+    return Result(host=task.host, changed=True)
+
+
+def revert(task: Task) -> Result:
+    """Put back what ran before the push, now."""
+    _device(task).run(f"sh {_guard(task)} revert")
     return Result(host=task.host, changed=True)
 
 

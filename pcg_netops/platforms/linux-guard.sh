@@ -1,0 +1,43 @@
+#!/bin/sh
+# Puts back what ran before a push unless the push is confirmed in time. It runs on the device, so it
+# needs neither the controller nor its SSH session. Whoever renames $guard first decides: the
+# confirmation, or the end of the time.
+#   sh guard arm SECONDS | confirm | revert
+set -eu
+guard=/run/pcg/guard
+reload=/usr/lib/frr/frr-reload.py
+
+stop_timer() { # folder; the timer itself goes on
+    timer=$(cat "$1/timer")
+    [ "$timer" = $$ ] || kill -- "-$timer" 2>/dev/null || true
+}
+
+case $1 in
+arm)
+    [ ! -e "$guard" ] || { echo 'another push is under way on this device' >&2; exit 1; }
+    rm -rf "$guard.new"
+    mkdir -p -m 700 "$guard.new"
+    { echo 'flush ruleset' && nft -s list ruleset; } >"$guard.new/nftables.conf"
+    vtysh -c 'show running-config no-header' >"$guard.new/frr.conf"
+    mv "$guard.new" "$guard"
+    setsid --fork sh "$0" wait "$2" </dev/null >/run/pcg/guard.log 2>&1
+    until [ -s "$guard/timer" ]; do sleep 0.01; done
+    ;;
+wait)
+    echo $$ >"$guard/timer"
+    sleep "$2"
+    exec sh "$0" revert
+    ;;
+confirm)
+    mv "$guard" "$guard.confirmed" 2>/dev/null || { echo 'the time was up: reverted' >&2; exit 1; }
+    stop_timer "$guard.confirmed"
+    rm -rf "$guard.confirmed"
+    ;;
+revert)
+    mv "$guard" "$guard.reverting" 2>/dev/null || exit 0 # confirmed, or reverted already
+    stop_timer "$guard.reverting"
+    nft -f "$guard.reverting/nftables.conf"
+    python3 $reload --reload "$guard.reverting/frr.conf"
+    rm -rf "$guard.reverting"
+    ;;
+esac
