@@ -56,7 +56,7 @@ class FlowEvidence(Model):
     outage_ms: float  # worst single gap, 0 when no probe was lost
     stalled_ms: float  # part of that gap during which the prober itself was held up
     sessions_opened: int
-    sessions_lost: int
+    sessions_lost: int  # established sessions that broke, also those that had just been opened
     verdict: Verdict
     reason: str
 

@@ -118,8 +118,8 @@ def _judge_flow(
         interval_ms=during.interval_ms if during else 0.0,
         outage_ms=round(during.outage_ms, 1) if during and during.lost else 0.0,
         stalled_ms=max((gap.stalled_ms for gap in during.gaps), default=0.0) if during else 0.0,
-        sessions_opened=during.sessions_opened if during else 0,
-        sessions_lost=len(during.sessions_lost) if during else 0,
+        sessions_opened=during.sessions_opened + during.broken if during else 0,
+        sessions_lost=len(during.sessions_lost) + during.broken if during else 0,
         verdict=verdict,
         reason=reason,
     )
@@ -134,8 +134,9 @@ def _verdict(
 ) -> tuple[Verdict, str]:
     if during is None or settled is None:
         return Verdict.INCOMPLETE, "no probe was sent"
-    if settled.lost:
-        return Verdict.FAIL, f"{settled.lost} probes lost after the network had settled"
+    late = settled.lost + settled.broken
+    if late:
+        return Verdict.FAIL, f"{late} probes lost after the network had settled"
     if set(seen) != {intended}:
         return Verdict.FAIL, f"carried by {', '.join(seen) or 'no gateway'}, meant for {intended}"
     if limit_ms == 0 and during.lost:

@@ -67,6 +67,21 @@ def lost_probes(sample: Sample, deadline_ns: int) -> list[int]:
     return lost
 
 
+def broken_probes(sample: Sample, lost: Sequence[int], straddle_ns: int) -> list[int]:
+    """Those lost attempts that had connected, and were opened within `straddle_ns` of each other.
+
+    The path moved under them: what they lost is an established session, not the way to the
+    service. Anything longer, or with one attempt in it that could not connect, is an outage.
+    """
+    sent, connected = sample.columns.sent, sample.columns.connected
+    return [
+        at
+        for first, last in _runs(lost)
+        if sent[last] - sent[first] <= straddle_ns and all(connected[first : last + 1])
+        for at in range(first, last + 1)
+    ]
+
+
 def gaps(sample: Sample, lost: Sequence[int], interval_ns: int) -> tuple[Gap, ...]:
     """Consecutive lost probes, as gaps in order; probes were due each `interval_ns`."""
     sent = sample.columns.sent

@@ -38,6 +38,7 @@ S = 1_000_000_000
 WORKER = "pcg_netops.probes.worker"
 ANSWER_S = 15.0  # the worker answers in milliseconds; it may have been stopped for seconds
 POLL_S = 0.02
+STRADDLE_MS = 50  # connections opened within this may be under way at one move of the path
 EVER = 2**63 - 1
 
 
@@ -185,7 +186,7 @@ class Probes:
         timelines = {}
         for number, spec in enumerate(self._specs):
             sample, _ = self._sample(number, since, until)
-            lost = analysis.lost_probes(sample, spec.deadline_ns)
+            lost, _ = _lost_and_broken(sample, spec)
             timelines[spec.name] = analysis.timeline(sample, lost, bin_ms * MS)
         return timelines
 
@@ -227,7 +228,7 @@ class Probes:
         return sample.settled(reply["now"], self._specs[number].deadline_ns), sessions
 
     def _result(self, spec: Spec, sample: Sample, sessions: tuple[Session, ...]) -> FlowResult:
-        lost = analysis.lost_probes(sample, spec.deadline_ns)
+        lost, broken = _lost_and_broken(sample, spec)
         forward = sum(not sample.columns.forward[at] for at in lost)
         interval = self._interval_ns(spec.name, sample.since, sample.until)
         median, p99 = analysis.round_trips(sample)
@@ -240,6 +241,7 @@ class Probes:
             interval_ms=interval / MS,
             sent=len(sample.columns.sent),
             lost=len(lost),
+            broken=len(broken),
             lost_forward=forward if udp else None,
             lost_return=len(lost) - forward if udp else None,
             gaps=analysis.gaps(sample, lost, interval),
@@ -298,6 +300,13 @@ class Probes:
                 self._stream.close()
             self._socket.close()
             self._socket = None
+
+
+def _lost_and_broken(sample: Sample, spec: Spec) -> tuple[list[int], list[int]]:
+    """Positions of probes without an answer, and of connections that broke as the path moved."""
+    unanswered = analysis.lost_probes(sample, spec.deadline_ns)
+    broken = analysis.broken_probes(sample, unanswered, STRADDLE_MS * MS)
+    return [at for at in unanswered if at not in broken], broken
 
 
 def _session(life: Mapping[str, Any]) -> Session:

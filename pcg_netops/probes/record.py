@@ -23,10 +23,17 @@ class Record:
         """Note a probe that is sent now; gives its sequence number."""
         columns = self.columns
         columns.sent.append(now)
+        columns.connected.append(0)
         columns.forward.append(0)
         columns.round_trip.append(0)
         columns.peer.append(0)
         return self._base + len(columns.sent) - 1
+
+    def connected(self, sequence: int, now: int) -> None:
+        """The client's connection stands."""
+        at = sequence - self._base
+        if 0 <= at < len(self.columns.sent):
+            self.columns.connected[at] = (now - self.columns.sent[at]) // 1000 or 1
 
     def seen(self, sequence: int, now: int, address: str) -> None:
         """The server has it, from this address. A duplicate changes nothing."""

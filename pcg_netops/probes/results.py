@@ -105,7 +105,9 @@ class Usage:
 class FlowResult:
     """One flow in one window of time; `sent` is at least 1.
 
-    `lost_forward` never reached the server, the answer to `lost_return` never came back; both are
+    `broken` attempts connected and were then cut off by a moving path: established sessions that
+    were lost just after they were opened. They are not among the `lost`, which found no way to the
+    service at all. `lost_forward` never reached the server, the answer to `lost_return` never came back; both are
     None for TCP, where a missing handshake does not tell. `sessions` are those that lived in the
     window. Round trips are None when nothing was answered.
     """
@@ -117,6 +119,7 @@ class FlowResult:
     interval_ms: float
     sent: int
     lost: int
+    broken: int
     lost_forward: int | None
     lost_return: int | None
     gaps: tuple[Gap, ...]

@@ -108,6 +108,7 @@ class Attempt:
         except OSError:
             self.close()
             return
+        self._record.connected(self._sequence, now_ns())
         if self._waiting:
             loop.remove_writer(self._socket)
         loop.add_reader(self._socket, self._readable)

@@ -19,22 +19,24 @@ MAX_RATE = 1_000_000_000 // TICK_NS  # packets per second
 class Columns:
     """Consecutive probes of one flow, one array a column.
 
-    `sent` is in ns of CLOCK_MONOTONIC. `forward` and `round_trip` are µs from then until the server
-    saw the probe and until the client had the answer; 0 means never. `peer` numbers the address the
-    server saw, from 1 in order of first sight; 0 means that no probe arrived.
+    `sent` is in ns of CLOCK_MONOTONIC. `connected`, `forward` and `round_trip` are µs from then
+    until the client's connection stood (TCP), until the server saw the probe and until the client
+    had the answer; 0 means never. `peer` numbers the address the server saw, from 1 in order of
+    first sight; 0 means that no probe arrived.
     """
 
     sent: array[int]
+    connected: array[int]
     forward: array[int]
     round_trip: array[int]
     peer: array[int]
 
     @classmethod
     def empty(cls) -> Columns:
-        return cls(array("Q"), array("I"), array("I"), array("H"))
+        return cls(array("Q"), array("I"), array("I"), array("I"), array("H"))
 
     def arrays(self) -> tuple[array[int], ...]:
-        return self.sent, self.forward, self.round_trip, self.peer
+        return self.sent, self.connected, self.forward, self.round_trip, self.peer
 
     def pack(self, first: int, last: int) -> bytes:
         """The probes with positions in [first, last) as bytes."""

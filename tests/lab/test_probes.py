@@ -305,3 +305,12 @@ def test_a_fresh_port_shows_that_a_rule_has_gone(lab: NetnsLab, probes: Probes) 
     assert hidden.lost == 0
     assert shown.lost == shown.sent
     assert shown.lost_forward == shown.lost
+
+
+def test_connections_that_lead_nowhere_are_an_outage(lab: NetnsLab, probes: Probes) -> None:
+    """Handshakes pass and requests do not: it must not look like a path that moved."""
+    tcp = observe(lab, probes, f"tcp dport {PORT} ip length > 60 drop", 0.4)["tcp"]
+
+    assert tcp.broken == 0
+    assert tcp.lost >= 7
+    assert tcp.outage_ms >= 350

@@ -24,12 +24,23 @@ def sample(
     *,
     stalls: tuple[Stall, ...] = (),
     peers: list[int] | None = None,
+    connected: set[int] | None = None,
 ) -> Sample:
-    """Probes sent at these times; those at the positions in `lost` got no answer."""
+    """Probes sent at these times; those at the positions in `lost` got no answer.
+
+    All that were answered had connected, and of the others those in `connected`.
+    """
     round_trips = [0 if at in lost else 200 for at in range(len(sent))]
     numbers = peers or [0 if at in lost else 1 for at in range(len(sent))]
+    handshakes = [
+        100 if at not in lost or at in (connected or ()) else 0 for at in range(len(sent))
+    ]
     columns = Columns(
-        array("Q", sent), array("I", round_trips), array("I", round_trips), array("H", numbers)
+        array("Q", sent),
+        array("I", handshakes),
+        array("I", round_trips),
+        array("I", round_trips),
+        array("H", numbers),
     )
     addresses = ("192.0.2.129", "192.0.2.161", "192.0.2.177")
     return Sample(sent[0], sent[-1], columns, addresses, None, None, stalls)
@@ -44,6 +55,7 @@ def result(gaps: tuple[Gap, ...], interval_ms: float) -> FlowResult:
         interval_ms=interval_ms,
         sent=1000,
         lost=sum(gap.lost for gap in gaps),
+        broken=0,
         lost_forward=0,
         lost_return=0,
         gaps=gaps,
@@ -165,6 +177,26 @@ def test_a_timeline_holds_every_probe_once(answered: list[bool], bin_ms: int) ->
     covered = [time for time in sent if time < bins[-1].start_ns + bin_ms * MS]
     assert sum(each.sent for each in bins) == len(covered)
     assert sum(each.lost for each in bins) == sum(at in lost for at in range(len(covered)))
+
+
+@pytest.mark.parametrize(
+    ("unanswered", "connected", "broken"),
+    [
+        ({7}, {7}, [7]),  # the path moved under one connection
+        ({7}, set(), []),  # it could not connect: an outage
+        ({7, 8}, {7, 8}, [7, 8]),  # two, opened 40 ms apart
+        ({7, 8}, {7}, []),  # the second could not connect
+        ({7, 8, 9}, {7, 8, 9}, []),  # 80 ms of connections that lead nowhere: an outage
+        ({3, 7}, {3, 7}, [3, 7]),  # two moves
+    ],
+)
+def test_only_connections_under_way_when_the_path_moved_are_excused(
+    unanswered: set[int], connected: set[int], broken: list[int]
+) -> None:
+    probes = sample([ORIGIN + at * 40 * MS for at in range(12)], unanswered, connected=connected)
+    lost = analysis.lost_probes(probes, DEADLINE)
+
+    assert analysis.broken_probes(probes, lost, 50 * MS) == broken
 
 
 def test_round_trips_are_of_answered_probes_only() -> None:
