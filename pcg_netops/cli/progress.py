@@ -67,7 +67,7 @@ def _line(step: StepEvidence) -> Text:
             f"closest: {tightest.service} {tightest.outage_ms:.0f} of {tightest.limit_ms:.0f} ms"
         )
     if sessions:
-        parts.append(f"{sessions} sessions lost")
+        parts.append(f"{sessions} session{'s' if sessions > 1 else ''} lost")
     if step.forbidden:
         blocked = sum(item.blocked is True for item in step.forbidden)
         parts.append(f"{blocked} of {len(step.forbidden)} forbidden flows blocked")
