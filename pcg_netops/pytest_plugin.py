@@ -1,7 +1,8 @@
 """Fixtures for anybody's tests: a workspace, and its network running as a lab.
 
-    def test_dns_is_reachable(pcg_lab):
-        assert pcg_lab.run("dc1-host", ["ping", "-c1", "203.0.113.73"]).returncode == 0
+    def test_the_edge_knows_a_way_to_the_records(pcg_lab):
+        found = pcg_lab.run("dc1-edge1", ["ip", "route", "get", "198.51.100.129"])
+        assert " via " in found.stdout
 
 `pcg_workspace` and `pcg_phase` in the ini file choose the folder (default: the root of the tests)
 and the phase (default: the first).

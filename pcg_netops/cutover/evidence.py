@@ -52,7 +52,8 @@ class FlowEvidence(Model):
     lost: int
     lost_forward: int | None  # never reached the server; None where that cannot be told (TCP)
     lost_return: int | None  # reached it, but the answer did not come back
-    interval_ms: float  # time between probes; a loss-free flow was interrupted for less than this
+    interval_ms: float  # time between two probes, as planned
+    resolution_ms: float  # the longest there was; a loss-free flow was interrupted for less
     outage_ms: float  # worst single gap, 0 when no probe was lost
     stalled_ms: float  # part of that gap during which the prober itself was held up
     sessions_opened: int

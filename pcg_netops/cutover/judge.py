@@ -62,13 +62,13 @@ def judge_services(
     """Every service in one step: `during` is all of it, `settled` the time after the change."""
     found = []
     for name, service in services.services.items():
-        limit = 0.0 if expectation.planned else float(service.max_outage)
         parts = tuple(
             _judge_flow(
                 flow,
                 intended_gateway(network, services, expectation.stage, flow),
                 network,
-                limit,
+                expectation.planned,
+                service.max_outage,
                 during.get(flow.name),
                 settled.get(flow.name),
             )
@@ -80,7 +80,7 @@ def judge_services(
                 service=name,
                 carrier=expectation.stage.carriers[name],
                 moved=name in expectation.stage.moved,
-                limit_ms=limit,
+                limit_ms=0.0 if expectation.planned else float(service.max_outage),
                 outage_ms=max(part.outage_ms for part in parts),
                 lost=sum(part.lost for part in parts),
                 sent=sum(part.sent for part in parts),
@@ -96,7 +96,8 @@ def _judge_flow(
     flow: Flow,
     intended: str,
     network: Network,
-    limit_ms: float,
+    planned: bool,
+    max_outage_ms: float,
     during: FlowResult | None,
     settled: FlowResult | None,
 ) -> FlowEvidence:
@@ -104,7 +105,7 @@ def _judge_flow(
     if settled:
         gateways = (gateway_seen(network, peer.address) for peer in settled.peers)
         seen = tuple(dict.fromkeys(gateways))
-    verdict, reason = _verdict(intended, seen, limit_ms, during, settled)
+    verdict, reason = _verdict(intended, seen, planned, max_outage_ms, during, settled)
     return FlowEvidence(
         flow=flow.name,
         protocol=flow.protocol,
@@ -116,6 +117,7 @@ def _judge_flow(
         lost_forward=during.lost_forward if during else None,
         lost_return=during.lost_return if during else None,
         interval_ms=during.interval_ms if during else 0.0,
+        resolution_ms=round(during.resolution_ms, 1) if during else 0.0,
         outage_ms=round(during.outage_ms, 1) if during and during.lost else 0.0,
         stalled_ms=max((gap.stalled_ms for gap in during.gaps), default=0.0) if during else 0.0,
         sessions_opened=during.sessions_opened + during.broken if during else 0,
@@ -128,7 +130,8 @@ def _judge_flow(
 def _verdict(
     intended: str,
     seen: tuple[str, ...],
-    limit_ms: float,
+    planned: bool,
+    max_outage_ms: float,
     during: FlowResult | None,
     settled: FlowResult | None,
 ) -> tuple[Verdict, str]:
@@ -139,11 +142,11 @@ def _verdict(
         return Verdict.FAIL, f"{late} probes lost after the network had settled"
     if set(seen) != {intended}:
         return Verdict.FAIL, f"carried by {', '.join(seen) or 'no gateway'}, meant for {intended}"
-    if limit_ms == 0 and during.lost:
+    if planned and during.lost:
         return Verdict.FAIL, f"{during.lost} of {during.sent} probes lost ({during.outage_text})"
-    within = during.within(limit_ms)
+    within = during.within(max_outage_ms)
     if within is None:
         return Verdict.INCOMPLETE, "the probing machine itself was held up: measure again"
     if not within:
-        return Verdict.FAIL, f"outage {during.outage_text}, the limit is {limit_ms:g} ms"
+        return Verdict.FAIL, f"outage {during.outage_text}, the limit is {max_outage_ms:g} ms"
     return Verdict.PASS, ""

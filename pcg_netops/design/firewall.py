@@ -100,7 +100,15 @@ def _gateway(
                 source.append(
                     SourceNat(name, to, sources, (target,), traffic.protocol, traffic.ports, pool)
                 )
-    return Firewall(True, Action.DENY, tuple(rules), tuple(destination), tuple(source), inside)
+    everywhere = tuple(sorted(name for names in zones.values() for name in names))
+    return Firewall(
+        stateful=True,
+        default=Action.DENY,
+        rules=tuple(rules),
+        destination_nat=tuple(destination),
+        source_nat=tuple(source),
+        reset_from=everywhere,
+    )
 
 
 def _edge(network: Network, addressing: Addressing, node: str) -> Firewall:

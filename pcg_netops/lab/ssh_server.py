@@ -117,7 +117,7 @@ class NodeServer:
         """A shell, or the command that was asked for, on a terminal where one was asked for."""
         # What a push runs on a node must not starve the node's routing and the probes: on a real
         # router they do not share a processor with other routers' pushes.
-        shell = ["nice", "-n", "10", "bash", "--noprofile", "--norc", "--noediting"]
+        shell = ["nice", "-n", "5", "bash", "--noprofile", "--norc", "--noediting"]
         command = process.command
         argv = [*shell, "-c", command] if command else shell
         # Netmiko takes "#" for a shell raised to root and, leaving that first, waits in vain.

@@ -171,8 +171,9 @@ class SourceNat:
 class Firewall:
     """What a device forwards. `default` decides what no rule names.
 
-    Senders behind `reset_from` are told at once when their TCP session is not known here, because
-    another gateway held it: they can reconnect instead of waiting. Others are met with silence.
+    A stateful one forwards no TCP packet of a session that it does not know. Senders behind
+    `reset_from` are told so at once: another gateway held the session, and they can reconnect
+    instead of waiting. Others are met with silence.
     """
 
     stateful: bool

@@ -6,6 +6,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from statistics import median
 
 from pcg_netops.probes.results import Bin, Gap, Peer, Stall
@@ -102,6 +103,15 @@ def gaps(sample: Sample, lost: Sequence[int], interval_ns: int) -> tuple[Gap, ..
         )
         found.append(gap)
     return tuple(found)
+
+
+def longest_silence(sample: Sample) -> int:
+    """The longest time, in ns, between two probes sent one after the other; nothing is known of it.
+
+    On a machine that keeps up it is the interval.
+    """
+    sent = [sample.before or sample.since, *sample.columns.sent, sample.after or sample.until]
+    return max(after - before for before, after in pairwise(sent))
 
 
 def peers(sample: Sample) -> tuple[Peer, ...]:

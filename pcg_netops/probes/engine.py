@@ -240,6 +240,7 @@ class Probes:
             until_ns=sample.until,
             interval_ms=interval / MS,
             sent=len(sample.columns.sent),
+            longest_silence_ms=analysis.longest_silence(sample) / MS,
             lost=len(lost),
             broken=len(broken),
             lost_forward=forward if udp else None,

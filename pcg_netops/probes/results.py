@@ -107,9 +107,9 @@ class FlowResult:
 
     `broken` attempts connected and were then cut off by a moving path: established sessions that
     were lost just after they were opened. They are not among the `lost`, which found no way to the
-    service at all. `lost_forward` never reached the server, the answer to `lost_return` never came back; both are
-    None for TCP, where a missing handshake does not tell. `sessions` are those that lived in the
-    window. Round trips are None when nothing was answered.
+    service at all. `lost_forward` never reached the server, the answer to `lost_return` never came
+    back; both are None for TCP, where a missing handshake does not tell. `sessions` are those that
+    lived in the window. Round trips are None when nothing was answered.
     """
 
     flow: str
@@ -118,6 +118,7 @@ class FlowResult:
     until_ns: int
     interval_ms: float
     sent: int
+    longest_silence_ms: float
     lost: int
     broken: int
     lost_forward: int | None
@@ -148,26 +149,31 @@ class FlowResult:
 
         It is the larger of two figures: the span of the longest gap, (n+1)τ; and the number of lost
         probes × τ, so that a lucky probe in the middle does not halve an outage. Without loss it is
-        τ: the outage was shorter than that.
+        the longest time between two probes, τ on a machine that keeps up: the outage was shorter.
         """
         longest = max((gap.longest_ms for gap in self.gaps), default=0.0)
-        return max(longest, self.lost * self.interval_ms, self.interval_ms)
+        return max(longest, self.lost * self.interval_ms, self.resolution_ms)
+
+    @property
+    def resolution_ms(self) -> float:
+        """An outage shorter than this may have met no probe."""
+        return max(self.interval_ms, self.longest_silence_ms)
 
     @property
     def outage_text(self) -> str:
         """The outage as a range for people: "< 10 ms", "190–210 ms"."""
         if not self.lost:
-            return f"< {self.interval_ms:g} ms"
+            return f"< {self.resolution_ms:.3g} ms"
         shortest = max(gap.shortest_ms for gap in self.gaps)
         return f"{shortest:.0f}–{self.outage_ms:.0f} ms"
 
     def within(self, limit_ms: float) -> bool | None:
-        """Whether the outage kept the limit; None if only the probe host's own stalls exceed it.
+        """Whether the outage kept the limit; None if the probe host was held up for too long to say.
 
         None is not a pass: the measurement has to be repeated.
         """
         if not self.lost:
-            return True
+            return True if self.resolution_ms <= max(limit_ms, self.interval_ms) else None
         measured = max(gap.longest_ms - gap.stalled_ms for gap in self.gaps)
         if max(measured, self.lost * self.interval_ms) > limit_ms:
             return False

@@ -50,7 +50,7 @@ def listed(items: Iterable[str]) -> str:
 def outage(flows: Iterable[FlowEvidence]) -> str:
     """The worst gap of these flows.
 
-    Without a loss it is below the time between two probes, which is not the same as zero. A flow
+    Without a loss it is below the longest time between two probes, which is not zero. A flow
     that was not probed leaves the whole without a figure.
     """
     flows = tuple(flows)
@@ -58,4 +58,4 @@ def outage(flows: Iterable[FlowEvidence]) -> str:
         return NOT_MEASURED
     if any(flow.lost for flow in flows):
         return duration(max(flow.outage_ms for flow in flows if flow.lost))
-    return f"<{NBSP}{duration(max(flow.interval_ms for flow in flows))}"
+    return f"<{NBSP}{duration(max(flow.resolution_ms for flow in flows))}"

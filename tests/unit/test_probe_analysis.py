@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -54,6 +55,7 @@ def result(gaps: tuple[Gap, ...], interval_ms: float) -> FlowResult:
         until_ns=1,
         interval_ms=interval_ms,
         sent=1000,
+        longest_silence_ms=interval_ms,
         lost=sum(gap.lost for gap in gaps),
         broken=0,
         lost_forward=0,
@@ -204,6 +206,18 @@ def test_round_trips_are_of_answered_probes_only() -> None:
     probes.columns.round_trip[7] = 9000
 
     assert analysis.round_trips(probes) == (0.2, 9.0)
+
+
+def test_without_a_probe_nothing_is_known() -> None:
+    """A prober that was held up while the network was down has lost nothing, and seen nothing."""
+    sent = [ORIGIN + at * 10 * MS for at in range(20)]
+    held_up = sample(sent[:8] + sent[18:], set())
+    silent = replace(result((), 10), longest_silence_ms=analysis.longest_silence(held_up) / MS)
+
+    assert silent.longest_silence_ms == 110
+    assert silent.outage_text == "< 110 ms"
+    assert silent.within(120) is True
+    assert silent.within(100) is None
 
 
 def test_no_loss_is_below_the_interval_and_never_zero() -> None:

@@ -51,6 +51,7 @@ def flow(**changes: Any) -> FlowEvidence:
             "lost_forward": None,
             "lost_return": None,
             "interval_ms": 10,
+            "resolution_ms": 10,
             "outage_ms": 0,
             "stalled_ms": 0,
             "sessions_opened": 1,
@@ -119,7 +120,9 @@ def step(name: str, kind: StepKind, at: float, **changes: Any) -> StepEvidence:
 
 MOVED = service(flow(sessions_lost=2), moved=True)
 FAILED_OVER = service(
-    flow(sent=4_000, lost=212, interval_ms=1, outage_ms=212.5), limit_ms=300, carrier="old"
+    flow(sent=4_000, lost=212, interval_ms=1, resolution_ms=1, outage_ms=212.5),
+    limit_ms=300,
+    carrier="old",
 )
 DIFF = {
     "device": "new-1",
