@@ -168,7 +168,7 @@ class FlowResult:
         return f"{shortest:.0f}–{self.outage_ms:.0f} ms"
 
     def within(self, limit_ms: float) -> bool | None:
-        """Whether the outage kept the limit; None if the probe host was held up for too long to say.
+        """Whether the outage kept the limit; None if the probe host was held up too long to say.
 
         None is not a pass: the measurement has to be repeated.
         """
