@@ -7,6 +7,7 @@
     └── LabError            3  the lab did not come up or a node stopped answering
 
 Each says what is wrong, where, and what to do next. The number is the process's exit code.
+What the user wrote wrongly also has a stable code, which `pcg explain` tells more about.
 """
 
 from __future__ import annotations
@@ -43,9 +44,15 @@ class PcgError(Exception):
 
 
 class InputError(PcgError):
-    """Something the user wrote cannot be used."""
+    """Something the user wrote cannot be used. `code` says which kind of mistake it is."""
 
     exit_code = ExitCode.INPUT
+
+    def __init__(
+        self, message: str, *, place: str = "", remedy: str = "", code: str = "PCG000"
+    ) -> None:
+        super().__init__(message, place=place, remedy=remedy)
+        self.code = code
 
 
 class InputErrors(InputError):

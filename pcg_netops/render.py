@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, TemplateSyntaxError
+from jinja2 import FileSystemLoader, StrictUndefined, TemplateNotFound, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from pcg_netops.design.devices import design
@@ -39,6 +40,7 @@ class Renderer:
     """Renders devices with one workspace's templates, each compiled once."""
 
     def __init__(self, templates: Path) -> None:
+        self._templates = templates
         self._environment = ImmutableSandboxedEnvironment(
             loader=FileSystemLoader(templates),
             undefined=StrictUndefined,
@@ -50,30 +52,62 @@ class Renderer:
 
     def render(self, device: Device) -> dict[str, Artifact]:
         """All files of a device. Raises InputError naming the template that is wrong."""
-        found = {}
-        for kind in platform_named(device.platform).artifacts:
-            try:
-                text = self._environment.get_template(kind.template).render(device=device)
-            except TemplateSyntaxError as error:
-                place = f"templates/{kind.template}:{error.lineno}"
-                raise InputError(
-                    f"{error.message}", place=place, remedy="correct the template"
-                ) from None
-            except TemplateError as error:
-                raise InputError(
-                    f"cannot be rendered for '{device.name}': {error.message or error!r}",
-                    place=f"templates/{kind.template}",
-                    remedy="correct the template, or copy it again from a new workspace",
-                ) from None
-            found[kind.name] = Artifact(device.name, kind.name, text)
-        return found
+        return {
+            kind.name: Artifact(device.name, kind.name, self._text(kind.template, device))
+            for kind in platform_named(device.platform).artifacts
+        }
+
+    def _text(self, template: str, device: Device) -> str:
+        try:
+            return self._environment.get_template(template).render(device=device)
+        except TemplateSyntaxError as error:
+            raise InputError(
+                f"{error.message}",
+                place=f"templates/{error.name or template}:{error.lineno}",
+                remedy="correct the template",
+            ) from None
+        except TemplateNotFound as error:
+            raise InputError(
+                "no such template",
+                place=f"templates/{error.name or template}",
+                remedy="copy it from a new workspace: pcg init FOLDER",
+            ) from None
+        except Exception as error:  # a template can raise anything
+            raise InputError(
+                f"cannot be rendered for '{device.name}': {error}",
+                place=self._place(template, error),
+                remedy="correct the template, or copy it from a new workspace: pcg init FOLDER",
+            ) from None
+
+    def _place(self, template: str, error: Exception) -> str:
+        """The innermost line of a template that an error came through."""
+        lines = [
+            f"templates/{Path(frame.filename).relative_to(self._templates).as_posix()}:{frame.lineno}"
+            for frame in traceback.extract_tb(error.__traceback__)
+            if Path(frame.filename).is_relative_to(self._templates)
+        ]
+        return lines[-1] if lines else f"templates/{template}"
+
+
+def _check_platform(workspace: Workspace, device: Device) -> None:
+    """Raises InputError at the host's line if its platform is not known."""
+    try:
+        platform_named(device.platform)
+    except InputError as error:
+        raise InputError(
+            error.message,
+            place=workspace.sources.hosts[0].place(device.name),
+            remedy=error.remedy,
+            code="PCG020",
+        ) from None
 
 
 def render_stage(workspace: Workspace, stage: Stage) -> Artifacts:
     """Every managed device's files at a stage."""
     renderer = Renderer(workspace.templates)
-    return {
-        device.name: renderer.render(device)
-        for device in design(workspace, stage).values()
-        if device.role is not Role.HOST
-    }
+    found = {}
+    for device in design(workspace, stage).values():
+        if device.role is not Role.HOST:
+            _check_platform(workspace, device)
+            found[device.name] = renderer.render(device)
+    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -87,21 +87,54 @@ def init(
 
 
 @app.command()
-def check(workspace: WorkspaceOption = HERE) -> None:
-    """Read the workspace and render every stage of every cutover; report all that is wrong."""
-    from pcg_netops.design.steering import stages
-    from pcg_netops.inventory.workspace import load_workspace
-    from pcg_netops.render import render_stage
+def check(
+    workspace: WorkspaceOption = HERE,
+    form: Annotated[
+        Literal["text", "json", "sarif"], typer.Option("--format", help="How to write findings.")
+    ] = "text",
+    fail_on: Annotated[
+        Literal["error", "warning", "note"],
+        typer.Option("--fail-on", help="Exit with 1 on findings that are at least this bad."),
+    ] = "error",
+) -> None:
+    """Read the workspace, render every stage of every cutover; report all wrong or unwise."""
+    from pcg_netops.audit.finding import Severity
+    from pcg_netops.cli.checking import OutputFormat, run_check
 
-    loaded = load_workspace(workspace)
-    for cutover in loaded.cutovers.values():
-        for stage in stages(cutover, loaded.services):
-            render_stage(loaded, stage)
-    network, services = loaded.network, loaded.services.services
-    typer.echo(
-        f"{network.organisation}: {len(network.nodes)} nodes, {len(services)} services, "
-        f"{len(loaded.cutovers)} cutover{'s' if len(loaded.cutovers) > 1 else ''}: no errors"
-    )
+    raise typer.Exit(run_check(workspace, OutputFormat(form), Severity(fail_on)))
+
+
+@app.command()
+def explain(
+    code: Annotated[str | None, typer.Argument(help="Such as PCG101; default: list all.")] = None,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="All codes, as the page docs/findings.md.")
+    ] = False,
+) -> None:
+    """Tell what a code of `pcg check` means, why it matters, and how to mend it."""
+    from pcg_netops.audit.catalogue import explanation, overview, rule_of, to_markdown
+
+    text = explanation(rule_of(code)) if code else overview()
+    typer.echo(to_markdown() if markdown else text, nl=False)
+
+
+@app.command()
+def schema(
+    kind: Annotated[str | None, typer.Argument(help="Kind of file; default: list them.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the schemas of all kinds to this folder.")
+    ] = None,
+) -> None:
+    """Print the JSON Schema of a workspace's file, for editors and other tools."""
+    from pcg_netops.files import write_whole
+    from pcg_netops.inventory.schema import KINDS, schema_file, schema_of
+
+    if out is not None:
+        for name in [kind] if kind else KINDS:
+            write_whole(out / schema_file(name), schema_of(name))
+        typer.echo(f"wrote {len([kind] if kind else KINDS)} to {out}")
+        return
+    typer.echo(schema_of(kind) if kind else "\n".join(KINDS), nl=kind is None)
 
 
 @app.command()

@@ -10,6 +10,8 @@ from typer.exceptions import TyperException
 
 from pcg_netops.errors import ExitCode, InputErrors, PcgError
 
+_INTERRUPTED = 130  # what shells give for SIGINT
+
 
 def main() -> None:
     """Run the `pcg` command and leave the process with one of `ExitCode`."""
@@ -22,13 +24,12 @@ def _run() -> int:
     try:
         result = app(prog_name="pcg", standalone_mode=False)
     except typer.Exit as leaving:
-        return leaving.exit_code
+        result = leaving.exit_code
     except TyperException as error:
         error.show()  # type: ignore[attr-defined]  # Typer keeps the class that has it private
         return ExitCode.INPUT
     except (KeyboardInterrupt, typer.Abort):
-        print("stopped", file=sys.stderr)
-        return 130  # what shells give for SIGINT
+        result = _INTERRUPTED
     except PcgError as error:
         for part in error.errors if isinstance(error, InputErrors) else (error,):
             print(f"error: {part}", file=sys.stderr)
@@ -43,4 +44,6 @@ def _run() -> int:
             file=sys.stderr,
         )
         return ExitCode.INTERNAL
+    if result == _INTERRUPTED:  # which Typer makes of KeyboardInterrupt as well
+        print("stopped", file=sys.stderr)
     return int(result or 0)

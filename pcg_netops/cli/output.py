@@ -28,8 +28,10 @@ def write_artifacts(artifacts: Artifacts, folder: Path) -> int:
 def print_diff(text: str) -> None:
     """Print a unified diff, in colour on a terminal."""
     for line in text.splitlines():
-        colour = None if line.startswith(("+++", "---")) else _COLOURS.get(line[:1])
-        typer.secho(line, fg=colour, bold=line.startswith(("+++", "---")))
+        if line.startswith(("+++", "---")):
+            typer.secho(line, bold=True)
+        else:
+            typer.secho(line, fg=_COLOURS.get(line[:1]))
 
 
 def new_run_folder(parent: Path) -> Path:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from pcg_netops.errors import InputError, InputErrors
 from pcg_netops.inventory.checks import Sources, cross_check
-from pcg_netops.inventory.yamlfile import did_you_mean, read_yaml
+from pcg_netops.inventory.yamlfile import YamlFile, did_you_mean, read_yaml
 from pcg_netops.model.cutover import Cutover
 from pcg_netops.model.hosts import Entries, Entry
 from pcg_netops.model.network import Network
 from pcg_netops.model.services import Services
+
+_CUTOVER_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
+_MOST_ERRORS = 100  # across files: nobody reads more before correcting these
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,7 @@ class Workspace:
     services: Services
     cutovers: dict[str, Cutover]
     hosts: dict[str, Entry]  # groups and defaults already merged in
+    sources: Sources  # the same, each with its file, for whoever has to name a line
 
     @property
     def templates(self) -> Path:
@@ -43,20 +49,57 @@ class Workspace:
         return name, self.cutovers[name]
 
 
+@dataclass(frozen=True)
+class Reading:
+    """What could be read of a workspace: all of it, or the cutovers that could and the errors."""
+
+    workspace: Workspace | None
+    cutovers: dict[str, tuple[YamlFile, Cutover]]
+    errors: tuple[InputError, ...]
+
+
 def load_workspace(root: Path) -> Workspace:
     """Read and check the whole workspace.
 
     Raises InputErrors with everything that is wrong: first file by file, then across files.
     """
+    reading = read_workspace(root)
+    if reading.workspace is None:
+        raise InputErrors(list(reading.errors))
+    return reading.workspace
+
+
+def read_workspace(root: Path) -> Reading:
+    """Read and check as much of the workspace as can be. Raises InputError if it is none."""
+    folder = root.resolve() / "inventory"
+    if not folder.is_dir():
+        raise InputError(
+            "is not a workspace: it has no folder 'inventory'",
+            place=str(root.resolve()),
+            code="PCG001",
+            remedy="change to a workspace, name one with --workspace, or make one: pcg init FOLDER",
+        )
     root = root.resolve()
-    folder = root / "inventory"
     paths = sorted((folder / "cutovers").glob("*.yaml"))
     if not paths:
-        read_yaml(folder / "network.yaml", root)  # a folder that is no workspace says so first
         raise InputError(
-            "no cutover file", place="inventory/cutovers", remedy="add one named <cutover>.yaml"
+            "no cutover file",
+            place="inventory/cutovers",
+            remedy="add one named <cutover>.yaml",
+            code="PCG001",
         )
-    errors: list[InputError] = []
+    errors = [
+        InputError(
+            f"{path.name!r} does not name a cutover",
+            place="inventory/cutovers",
+            remedy="use lower-case letters, digits and hyphens: they reach folders and commands",
+            code="PCG012",
+        )
+        for path in paths
+        if not _CUTOVER_NAME.fullmatch(path.stem)
+    ]
+    if errors:
+        return Reading(None, {}, tuple(errors))
 
     def read(path: Path, model: type) -> tuple:  # type: ignore[type-arg]
         try:
@@ -74,8 +117,9 @@ def load_workspace(root: Path) -> Workspace:
     groups_file, groups = read(folder / "groups.yaml", Entries)
     _, defaults = read(folder / "defaults.yaml", Entry)
     cutovers = {path.stem: read(path, Cutover) for path in paths}
+    readable = {name: pair for name, pair in cutovers.items() if pair[1] is not None}
     if errors:
-        raise InputErrors(errors)
+        return Reading(None, readable, tuple(errors))
     sources = Sources(
         network=(network_file, network),
         services=(services_file, services),
@@ -83,16 +127,18 @@ def load_workspace(root: Path) -> Workspace:
         groups=(groups_file, groups.root),
         cutovers=cutovers,
     )
-    errors.extend(cross_check(sources))
+    errors.extend(islice(cross_check(sources), _MOST_ERRORS))
     if errors:
-        raise InputErrors(errors)
-    return Workspace(
+        return Reading(None, readable, tuple(errors))
+    workspace = Workspace(
         root,
         network,
         services,
         {name: cutover for name, (_, cutover) in cutovers.items()},
         {name: _merge(entry, groups.root, defaults) for name, entry in hosts.root.items()},
+        sources,
     )
+    return Reading(workspace, readable, ())
 
 
 def _merge(host: Entry, groups: dict[str, Entry], defaults: Entry) -> Entry:

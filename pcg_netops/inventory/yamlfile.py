@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import stat
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from pcg_netops.errors import InputError, InputErrors
+from pcg_netops.inventory.compose import Key, Mark, compose
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
-Key = str | int
-Position = tuple[int, int]
 
-_LARGEST_BYTES = 20_000_000
+_LARGEST_BYTES = 10_000_000
+_MOST_ERRORS = 100  # of one file: nobody reads more before correcting these
 
 
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:
@@ -34,26 +34,40 @@ def did_you_mean(wrong: str, known: Iterable[str]) -> str:
 
 @dataclass(frozen=True)
 class YamlFile:
-    """A parsed file: plain data, and the line and column of each path in it."""
+    """A parsed file: plain data, and where each part of it stands."""
 
     name: str
     data: Any
-    positions: dict[tuple[Key, ...], Position]
+    marks: Mapping[Key, Mark]
 
     def place(self, *path: Key) -> str:
         """`file:line:column` of a path, or of the closest part of it that exists."""
-        for length in range(len(path), 0, -1):
-            if path[:length] in self.positions:
-                line, column = self.positions[path[:length]]
-                return f"{self.name}:{line}:{column}"
-        return self.name
+        place, marks = self.name, self.marks
+        for key in path:
+            if key not in marks:
+                break
+            mark = marks[key]
+            place, marks = f"{self.name}:{mark.line}:{mark.column}", mark.within
+        return place
 
     def parse(self, model: type[ModelT]) -> ModelT:
         """The data as a model. Raises InputErrors with one error for each thing wrong."""
         try:
             return model.model_validate(self.data)
         except ValidationError as error:
-            raise InputErrors([self._explain(model, item) for item in error.errors()]) from None
+            items = error.errors(include_url=False)[:_MOST_ERRORS]
+            causes = [item for item in items if not _follows(item, items)]
+            found = [self._explain(model, item) for item in causes]
+            if more := error.error_count() - len(items):
+                found.append(
+                    InputError(
+                        f"{more} more errors",
+                        place=self.name,
+                        remedy="correct those above first",
+                        code="PCG012",
+                    )
+                )
+            raise InputErrors(found) from None
 
     def _explain(self, model: type[BaseModel], item: Any) -> InputError:
         path = tuple(part for part in item["loc"] if part != "[key]")
@@ -61,19 +75,65 @@ class YamlFile:
         field = ".".join(str(part) for part in path)
         if item["type"] == "extra_forbidden":
             remedy = did_you_mean(str(path[-1]), _field_names(model))
-            return InputError(f"unknown field '{field}'", place=place, remedy=remedy)
+            return InputError(f"unknown field '{field}'", place=place, remedy=remedy, code="PCG010")
         if item["type"] == "missing":
             return InputError(
-                f"field '{field}' is missing", place=place, remedy=f"add '{path[-1]}:' here"
+                f"field '{field}' is missing",
+                place=place,
+                remedy=f"add '{path[-1]}:' here",
+                code="PCG011",
+            )
+        what = f"'{field}'" if field else "the file"
+        if item["type"] in ("model_type", "dict_type"):
+            return InputError(
+                f"{what} holds {_kind(item['input'])} where fields are expected",
+                place=place,
+                remedy="write fields as 'name: value', one on each line",
+                code="PCG012",
             )
         said = item["msg"].removeprefix("Value error, ")
         return InputError(
-            f"'{field}': {said} (got {item['input']!r:.60})",
+            f"{what}: {said} (got {item['input']!r:.60})",
             place=place,
-            remedy="see docs/workspace.md for what this field takes",
+            remedy=_network_remedy(item) or "see docs/workspace.md for what this field takes",
+            code="PCG012",
         )
 
 
+def _follows(item: Any, items: Iterable[Any]) -> bool:
+    """Whether an error only repeats another one: a misspelt field is also a missing one."""
+    if item["type"] == "missing":
+        *parent, name = item["loc"]
+        return any(
+            other["type"] == "extra_forbidden"
+            and [*other["loc"][:-1]] == parent
+            and difflib.get_close_matches(str(other["loc"][-1]), [name])
+            for other in items
+        )
+    # pydantic counts only the valid items of a list
+    within = len(item["loc"])
+    return item["type"] == "too_short" and any(
+        len(other["loc"]) > within and other["loc"][:within] == item["loc"] for other in items
+    )
+
+
+def _kind(value: object) -> str:
+    if value is None:
+        return "nothing"
+    return "a list" if isinstance(value, list) else "a single value"
+
+
+def _network_remedy(item: Any) -> str:
+    """The network that was meant, where only the bits of a host in it are wrong."""
+    if item["type"] != "ip_v4_network":
+        return ""
+    try:
+        return f"did you mean '{IPv4Network(item['input'], strict=False)}'?"
+    except ValueError:
+        return "write a network such as 192.0.2.0/24"
+
+
+@cache
 def _field_names(model: type[BaseModel]) -> set[str]:
     schema = model.model_json_schema()
     found = set(schema.get("properties", ()))
@@ -85,36 +145,60 @@ def _field_names(model: type[BaseModel]) -> set[str]:
 def read_yaml(path: Path, root: Path) -> YamlFile:
     """Read one YAML 1.2 file. Raises InputError for anything but one well-formed document."""
     name = path.relative_to(root).as_posix()
+    text = _read_text(path, name)
     try:
-        if path.stat().st_size > _LARGEST_BYTES:
+        return YamlFile(name, *compose(name, text))
+    except MarkedYAMLError as error:
+        raise _yaml_error(name, text, error) from None
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise InputError(
+            f"is not YAML: {error}", place=name, remedy="correct the file", code="PCG002"
+        ) from None
+
+
+def _read_text(path: Path, name: str) -> str:
+    """The file's text. A device or a pipe is refused: reading one may never end."""
+    try:
+        status = path.stat()
+        if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
             raise InputError(
-                f"larger than {_LARGEST_BYTES // 1_000_000} MB", place=name, remedy="split the file"
+                "cannot be read: is not a regular file",
+                place=name,
+                remedy="it must be a file that you may read",
+                code="PCG001",
             )
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            data = file.read(_LARGEST_BYTES + 1)
+        if len(data) > _LARGEST_BYTES:
+            raise InputError(
+                f"larger than {_LARGEST_BYTES // 1_000_000} MB",
+                place=name,
+                remedy="split the file",
+                code="PCG001",
+            )
+        return data.decode().removeprefix("\ufeff")
     except FileNotFoundError:
         raise InputError(
             "no such file",
             place=name,
-            remedy="run pcg in a workspace or name one with --workspace",
+            remedy="every workspace has this file: add it, or copy it from 'pcg init FOLDER'",
+            code="PCG001",
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise InputError(
-            f"cannot be read: {error}", place=name, remedy="save it as UTF-8 text"
+            f"cannot be read: {error.strerror}",
+            place=name,
+            remedy="it must be a file that you may read",
+            code="PCG001",
         ) from None
-    try:
-        tree = YAML(typ="rt", pure=True).load(text)
-    except DuplicateKeyError as error:
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
         raise InputError(
-            f"{error.problem}",
-            place=_mark_place(name, error),
-            remedy="keep one of the two",
+            f"byte 0x{error.object[error.start]:02x} is not UTF-8",
+            place=f"{name}:{line}",
+            remedy="save it as UTF-8 text",
+            code="PCG001",
         ) from None
-    except MarkedYAMLError as error:
-        raise _yaml_error(name, text, error) from None
-    except (YAMLError, ValueError, RecursionError) as error:
-        raise InputError(f"is not YAML: {error}", place=name, remedy="correct the file") from None
-    positions: dict[tuple[Key, ...], Position] = {}
-    return YamlFile(name, _plain(tree, (), positions), positions)
 
 
 def _mark_place(name: str, error: MarkedYAMLError) -> str:
@@ -130,23 +214,11 @@ def _yaml_error(name: str, text: str, error: MarkedYAMLError) -> InputError:
             "indented with a tab",
             place=_mark_place(name, error),
             remedy="YAML takes spaces only: replace the tab",
+            code="PCG002",
         )
     return InputError(
         f"is not YAML: {error.problem}",
         place=_mark_place(name, error),
         remedy="correct the line",
+        code="PCG002",
     )
-
-
-def _plain(node: Any, path: tuple[Key, ...], positions: dict[tuple[Key, ...], Position]) -> Any:
-    if isinstance(node, CommentedMap):
-        for key in node:
-            line, column = node.lc.key(key) if key in (node.lc.data or {}) else (node.lc.line, 0)
-            positions[*path, key] = (line + 1, column + 1)
-        return {key: _plain(value, (*path, key), positions) for key, value in node.items()}
-    if isinstance(node, CommentedSeq):
-        for index in range(len(node)):
-            line, column = node.lc.item(index)
-            positions[*path, index] = (line + 1, column + 1)
-        return [_plain(value, (*path, index), positions) for index, value in enumerate(node)]
-    return node

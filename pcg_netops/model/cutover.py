@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from enum import StrEnum
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, model_validator
 
-from pcg_netops.model.base import Model, Name, Text
+from pcg_netops.model.base import Day, Flag, LocalTime, Model, Name, Text
 
 
 def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ValueError("is not a time zone such as Europe/London") from error
     return name
 
@@ -22,8 +22,8 @@ def _zone(name: str) -> str:
 class Window(Model):
     """When a change may be made, in the cutover's time zone."""
 
-    start: datetime
-    end: datetime
+    start: LocalTime
+    end: LocalTime
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -55,7 +55,9 @@ class Phase(Model):
         Field(description="exchanges whose addresses the partners let in from this phase on"),
     ] = ()
     waves: tuple[Wave, ...] = ()
-    point_of_no_return: bool = False
+    point_of_no_return: Annotated[
+        Flag, Field(description="true: from here on there is no back-up to return to")
+    ] = False
 
 
 class Rehearsal(Model):
@@ -68,11 +70,48 @@ class Rehearsal(Model):
 class Milestones(Model):
     """Dates that others set."""
 
-    support_ends: date
-    contract_starts: date
+    support_ends: Annotated[Day, Field(description="last day of support for from_exchange")]
+    contract_starts: Annotated[Day, Field(description="first day of to_exchange's contract")]
+    contract_ends: Annotated[
+        Day | None, Field(description="last day of to_exchange's contract")
+    ] = None
     deadlines: Annotated[
-        dict[Name, date], Field(min_length=1, description="every reading of the deadline")
+        dict[Name, Day], Field(min_length=1, description="every reading of the deadline")
     ]
+
+
+class Freeze(Window):
+    """A time in which nothing may be changed."""
+
+    title: Text
+
+
+class RequestKind(StrEnum):
+    """What others have to do before a phase can start."""
+
+    ALLOW_LIST = "allow-list"
+    ADVERTISEMENT = "advertisement"
+    DNS = "dns"
+
+
+class Request(Model):
+    """Work that somebody else does, and how long that takes."""
+
+    title: Text
+    kind: RequestKind
+    site: Annotated[Name | None, Field(description="the partner's site, if it is for one")] = None
+    lead_days: Annotated[int, Field(ge=0, le=365, strict=True)]
+    requested: Annotated[Day, Field(description="the day on which the request is made")]
+    needed_by: Annotated[Name, Field(description="the phase that cannot start without it")]
+
+
+class RiskAcceptance(Model):
+    """Somebody accepts a finding of `pcg check` by name: it then counts as a note."""
+
+    finding: Annotated[str, Field(pattern="^PCG[0-9]{3}$", description="code of the finding")]
+    owner: Text
+    reason: Text
+    expires: Annotated[Day, Field(description="last day on which the risk is accepted")]
 
 
 class Cutover(Model):
@@ -85,3 +124,6 @@ class Cutover(Model):
     milestones: Milestones
     phases: Annotated[dict[Name, Phase], Field(min_length=2)]
     rehearsal: Rehearsal
+    freezes: tuple[Freeze, ...] = ()
+    requests: Annotated[dict[Name, Request], Field(default_factory=dict)]
+    risk_acceptances: Annotated[dict[Name, RiskAcceptance], Field(default_factory=dict)]

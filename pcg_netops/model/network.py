@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from pcg_netops.model.base import Asn, Model, Mtu, Name, Text
+from pcg_netops.model.base import Asn, Flag, Model, Mtu, Name, Prefix, Text
 from pcg_netops.model.device import Role
+
+
+class Profile(StrEnum):
+    """What a network is for."""
+
+    DEMONSTRATION = "demonstration"
+    PRODUCTION = "production"
+
+
+def _roomy(prefix: IPv4Network) -> IPv4Network:
+    if prefix.prefixlen > 30:
+        raise ValueError("is too small: a site's router and host need a /30 or larger")
+    return prefix
 
 
 class Domain(Model):
@@ -35,7 +49,7 @@ class Node(Model):
     ] = ()
     domain: Annotated[Name | None, Field(description="core: the domain it belongs to")] = None
     nat: Annotated[
-        dict[Name, IPv4Network],
+        dict[Name, Prefix],
         Field(
             default_factory=dict,
             description="gateway: for each domain, the addresses it translates sources into",
@@ -48,7 +62,7 @@ class Site(Model):
 
     title: Text
     node: Name
-    prefix: IPv4Network
+    prefix: Annotated[Prefix, AfterValidator(_roomy)]
     domain: Annotated[Name | None, Field(description="none: a site of the organisation")] = None
 
 
@@ -65,17 +79,20 @@ class Link(Model):
     between: tuple[Name, Name]
     mtu: Mtu | None = None
     bfd: BfdTimers | None = None
+    note: Annotated[
+        Text | None, Field(description="why this link differs from the others, for its readers")
+    ] = None
     tunnel: Annotated[
-        bool, Field(description="true: in production this link is an IPsec tunnel")
+        Flag, Field(description="true: in production this link is an IPsec tunnel")
     ] = False
 
 
 class Pools(Model):
     """Where addresses that nobody needs to choose by hand come from."""
 
-    loopbacks: IPv4Network
-    links: IPv4Network
-    management: IPv4Network
+    loopbacks: Prefix
+    links: Prefix
+    management: Prefix
 
 
 class Network(Model):
@@ -83,6 +100,10 @@ class Network(Model):
 
     name: Name
     organisation: Text
+    profile: Annotated[
+        Profile,
+        Field(description="production: nothing that is reserved for examples may be in use"),
+    ] = Profile.DEMONSTRATION
     domains: Annotated[dict[Name, Domain], Field(min_length=1)]
     exchanges: Annotated[dict[Name, Exchange], Field(min_length=1)]
     nodes: Annotated[dict[Name, Node], Field(min_length=1)]

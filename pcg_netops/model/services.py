@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from pcg_netops.model.base import Milliseconds, Model, Name, Text
+from pcg_netops.model.base import Address, Milliseconds, Model, Name, Prefix, Text
 from pcg_netops.model.device import Ports
 from pcg_netops.model.flow import Protocol
 
@@ -21,12 +21,16 @@ class Direction(StrEnum):
     BOTH = "both"
 
 
+_PortsText = Annotated[str, Field(pattern="^[0-9]{1,5}(-[0-9]{1,5})?$")]
+
+
 def _ports(value: Any) -> Any:
     """Read `443` or `16384-32767`."""
-    first, dash, last = str(value).partition("-")
-    if isinstance(value, bool) or not first.isdecimal() or (dash and not last.isdecimal()):
+    text = "" if isinstance(value, bool) else str(value)
+    match = re.fullmatch(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", text)
+    if match is None:
         raise ValueError("is not a port such as 443 or a range such as 16384-32767")
-    ports = Ports(int(first), int(last or first))
+    ports = Ports(int(match[1]), int(match[2] or match[1]))
     if not 0 < ports.first <= ports.last < 65_536:
         raise ValueError("is not within 1-65535, lowest first")
     return ports
@@ -36,14 +40,14 @@ class Traffic(Model):
     """One transport protocol and its server ports."""
 
     protocol: Protocol
-    ports: Annotated[Ports, BeforeValidator(_ports, json_schema_input_type=int | str)]
+    ports: Annotated[Ports, BeforeValidator(_ports, json_schema_input_type=int | _PortsText)]
 
 
 class Published(Model):
     """An address range that partners connect to, and the server behind it."""
 
-    prefix: IPv4Network
-    server: IPv4Address
+    prefix: Prefix
+    server: Address
 
 
 class Service(Model):
@@ -59,9 +63,7 @@ class Service(Model):
     sites: Annotated[
         tuple[Name, ...], Field(description="out, both: the organisation's sites that use it")
     ] = ()
-    prefix: Annotated[
-        IPv4Network | None, Field(description="out, both: the partner's addresses")
-    ] = None
+    prefix: Annotated[Prefix | None, Field(description="out, both: the partner's addresses")] = None
     published: Annotated[
         Published | None, Field(description="in, both: the organisation's own addresses")
     ] = None

@@ -1,0 +1,57 @@
+"""All checks over what could be read of a workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pcg_netops.audit.acceptances import EXPIRED, UNUSED, Accepting, accepted
+from pcg_netops.audit.addresses import NETWORK_CHECKS
+from pcg_netops.audit.finding import Finding, Severity
+from pcg_netops.audit.milestones import MILESTONE_CHECKS
+from pcg_netops.audit.plan import Plan, PlanInWorkspace
+from pcg_netops.audit.steering import STEERING_CHECKS
+from pcg_netops.audit.windows import WINDOW_CHECKS
+from pcg_netops.errors import InputError, InputErrors
+from pcg_netops.inventory.workspace import Reading, Workspace
+
+
+def audit(reading: Reading) -> tuple[Finding, ...]:
+    """Everything found, the worst first.
+
+    A plan's own dates are checked even when other files are wrong; the rest needs the workspace.
+    """
+    found: list[Finding] = []
+    for file, cutover in reading.cutovers.values():
+        if not _refers(reading, file.name):
+            found += _of_plan(Plan(file, cutover), reading.workspace)
+    if reading.workspace:
+        for check in NETWORK_CHECKS:
+            found += check.findings(reading.workspace)
+    return tuple(sorted(found, key=lambda finding: (finding.severity.rank, finding.code)))
+
+
+def _refers(reading: Reading, name: str) -> bool:
+    """Whether an error is in this file: its dates may then be about phases that do not exist."""
+    return any(error.place.startswith(f"{name}:") for error in reading.errors)
+
+
+def _of_plan(plan: Plan, workspace: Workspace | None) -> Iterator[Finding]:
+    found: list[Finding] = []
+    for check in (*MILESTONE_CHECKS, *WINDOW_CHECKS):
+        found += check.findings(plan)
+    if workspace:
+        for steering in STEERING_CHECKS:
+            found += steering.findings(PlanInWorkspace(plan, workspace))
+    subject = Accepting(plan, found)
+    yield from accepted(subject)
+    yield from EXPIRED.findings(subject)
+    if workspace:
+        yield from UNUSED.findings(subject)
+
+
+def error_findings(error: InputError) -> tuple[Finding, ...]:
+    """Input errors in the form of findings, for whoever reads them by program."""
+    parts = error.errors if isinstance(error, InputErrors) else (error,)
+    return tuple(
+        Finding(part.code, Severity.ERROR, part.place, part.message, part.remedy) for part in parts
+    )
