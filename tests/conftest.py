@@ -1,0 +1,63 @@
+"""What tests of the whole command share: a small workspace to change, and `pcg` itself."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from pcg_netops.cli import main
+
+REPOSITORY = Path(__file__).parents[1]
+SMALL = REPOSITORY / "tests" / "workspaces" / "small"
+# The command for a test that needs a process of its own.
+PCG = (sys.executable, "-P", "-c", "from pcg_netops.cli import main; main()")
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a run of `pcg` ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+Pcg = Callable[..., Done]
+
+
+def copy_small(folder: Path) -> Path:
+    """The small workspace, with the repository's templates, as a folder of the test's own."""
+    shutil.copytree(SMALL, folder)
+    shutil.copytree(REPOSITORY / "templates", folder / "templates")
+    return folder
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    """A copy of the small workspace."""
+    return copy_small(tmp_path / "workspace")
+
+
+@pytest.fixture
+def pcg(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Pcg:
+    """Run `pcg` in the workspace as a user would, within this process."""
+
+    def run(*arguments: str) -> Done:
+        monkeypatch.chdir(workspace)
+        monkeypatch.setattr(sys, "argv", ["pcg", *arguments])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        code = ended.value.code
+        assert isinstance(code, int)
+        return Done(code, out, err)
+
+    return run

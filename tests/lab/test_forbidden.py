@@ -1,0 +1,146 @@
+"""Forbidden traffic: blocked as designed, and reported when a filter is opened on purpose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pytest
+
+from pcg_netops.cutover.bench import boot, wait_converged
+from pcg_netops.cutover.evidence import ForbiddenEvidence, Verdict
+from pcg_netops.cutover.forbidden import check_forbidden
+from pcg_netops.design.devices import design
+from pcg_netops.design.steering import Stage, find_stage, stages
+from pcg_netops.inventory.workspace import Workspace, load_workspace
+from pcg_netops.lab.netns import NetnsLab
+from pcg_netops.model.device import Device
+from pcg_netops.probes.injection import Injector
+from pcg_netops.render import render_stage
+from tests.conftest import REPOSITORY
+
+pytestmark = pytest.mark.lab
+
+KINDS = {"domain to domain", "partner to partner", "exchange to exchange", "anywhere to management"}
+
+
+@dataclass(frozen=True)
+class Running:
+    """The demonstration's network while both exchanges are up."""
+
+    workspace: Workspace
+    stage: Stage
+    devices: Mapping[str, Device]
+    lab: NetnsLab
+
+    def check(self) -> tuple[ForbiddenEvidence, ...]:
+        network, services = self.workspace.network, self.workspace.services
+        injector = Injector(self.lab)
+        return check_forbidden(self.lab, injector, network, services, self.stage, self.devices)
+
+    @contextmanager
+    def changed(self, node: str, *commands: str) -> Iterator[None]:
+        """Change a node's filter until the end of the block."""
+        try:
+            for command in commands:
+                done = self.lab.run(node, ["nft", command])
+                assert done.returncode == 0, done.stderr
+            yield
+        finally:
+            done = self.lab.run(node, ["nft", "-f", "/var/lib/pcg/nftables.conf"])
+            assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    workspace = load_workspace(REPOSITORY)
+    _, cutover = workspace.cutover()
+    stage = find_stage(stages(cutover, workspace.services), "p1")
+    devices, artifacts = design(workspace, stage), render_stage(workspace, stage)
+    with boot(workspace, devices, artifacts, tmp_path_factory.mktemp("lab")) as lab:
+        wait_converged(lab, devices)
+        yield Running(workspace, stage, devices, lab)
+
+
+def _told(
+    found: tuple[ForbiddenEvidence, ...], wanted: Callable[[ForbiddenEvidence], bool]
+) -> set[tuple[str, str]]:
+    return {(item.kind, item.reason) for item in found if wanted(item)}
+
+
+def test_everything_forbidden_is_tried_everywhere_and_blocked(running: Running) -> None:
+    found = running.check()
+    assert {item.kind for item in found} == KINDS
+    assert [item for item in found if item.verdict is not Verdict.PASS] == []
+    network = running.workspace.network
+    tried = {item.name.partition(" to ")[2] for item in found}
+    edges = {name for name, node in network.nodes.items() if node.role == "edge"}
+    gateways = {name for name, node in network.nodes.items() if node.role == "gateway"}
+    assert tried == edges | gateways | {"management"}
+    log_ins = [item for item in found if item.kind == "anywhere to management"]
+    assert {item.name for item in log_ins} == {
+        f"{site}-host to management" for site in network.sites
+    }
+    everywhere = f"log-in attempts to {len(network.nodes)} management addresses"
+    assert {item.detail for item in log_ins} == {everywhere}
+
+
+def test_an_open_gateway_is_reported(running: Running) -> None:
+    with running.changed(
+        "pcg-a", "flush chain inet pcg forward", "chain inet pcg forward { policy accept; }"
+    ):
+        found = running.check()
+    assert _told(found, lambda item: item.blocked is False) == {
+        ("domain to domain", "pcg-a let it through"),
+        ("partner to partner", "pcg-a let it through"),
+    }
+    assert all(item.name.endswith(" to pcg-a") for item in found if not item.blocked)
+
+
+def test_an_open_edge_is_reported(running: Running) -> None:
+    opened = 'insert rule inet pcg forward iifname != "eth0" oifname != "eth0" accept'
+    with running.changed("dc1-edge1", opened):
+        found = running.check()
+    leaks = [item for item in found if item.blocked is False]
+    assert {(item.kind, item.reason) for item in leaks} == {
+        ("exchange to exchange", "dc1-edge1 let it through")
+    }
+    assert {item.detail.split()[0] for item in leaks} >= {"192.0.2.61", "198.51.100.61"}, (
+        "both as the organisation and as a partner"
+    )
+
+
+def test_an_edge_that_lets_an_exchange_pretend_to_be_the_organisation_is_reported(
+    running: Running,
+) -> None:
+    """Only sources of the organisation's own are let through, from wherever they come."""
+    opened = 'insert rule inet pcg forward ip saddr 192.0.2.0/26 oifname != "eth0" accept'
+    with running.changed("dc1-edge1", opened):
+        found = running.check()
+    leaks = [item for item in found if item.blocked is False]
+    assert {(item.kind, item.reason) for item in leaks} == {
+        ("exchange to exchange", "dc1-edge1 let it through")
+    }
+    assert {item.detail.split()[0] for item in leaks} == {"192.0.2.61"}
+
+
+def test_a_log_in_from_a_site_is_reported(running: Running) -> None:
+    with running.changed("dc1-edge1", "insert rule inet pcg input tcp dport 22 accept"):
+        found = running.check()
+    assert _told(found, lambda item: item.blocked is False) == {
+        ("anywhere to management", "answered by dc1-edge1")
+    }
+    assert {item.name for item in found if not item.blocked} >= {"dc1-host to management"}
+
+
+def test_a_device_that_passes_nothing_was_not_tested(running: Running) -> None:
+    with running.changed("pcg-a", "insert rule inet pcg forward drop"):
+        found = running.check()
+    untested = [item for item in found if item.name.endswith(" to pcg-a")]
+    assert untested
+    assert {item.verdict for item in untested} == {Verdict.INCOMPLETE}
+    assert {item.reason for item in untested} == {
+        "not tested: pcg-a did not pass a permitted packet either"
+    }
+    assert {i.verdict for i in found if i not in untested} == {Verdict.PASS}

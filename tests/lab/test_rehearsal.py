@@ -1,0 +1,317 @@
+"""`pcg rehearse` as a user runs it: what it proves, what it finds, and what it leaves behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from pcg_netops.cutover.evidence import Evidence, StepEvidence, StepKind, Verdict
+from pcg_netops.inventory.workspace import load_workspace
+from tests.conftest import PCG, REPOSITORY, copy_small
+
+pytestmark = pytest.mark.lab
+
+_NOBODY = (sys.executable, "-m", "tests.lab.nobody")
+_LIMIT_S = 240
+
+
+class Session:
+    """A `pcg rehearse` that runs in a process group of its own, as in a terminal."""
+
+    def __init__(self, workspace: Path, build: Path, *, become: tuple[str, ...] = ()) -> None:
+        self.build = build
+        self._process = subprocess.Popen(
+            [*become, *PCG, "rehearse", "--workspace", str(workspace), "--build", str(build)],
+            cwd=REPOSITORY,
+            env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self._lab = ""
+
+    @property
+    def first_step(self) -> str:
+        """The line of the first step; the lab runs by then."""
+        assert self._process.stdout
+        assert self._process.stderr
+        line = self._process.stdout.readline()
+        assert line, self._process.stderr.read()
+        (child,) = _children(self._process.pid)
+        self._lab = str(Path(f"/proc/{child}/ns/user").readlink())
+        return line
+
+    @property
+    def inhabitants(self) -> list[int]:
+        """Processes of the lab: those in its user namespace."""
+        found = []
+        for process in Path("/proc").iterdir():
+            try:
+                if process.name.isdigit() and str((process / "ns/user").readlink()) == self._lab:
+                    found.append(int(process.name))
+            except OSError:
+                continue  # has ended
+        return found
+
+    def left_after(self, seconds: float) -> list[int]:
+        """What is still there of the lab, at most that long from now."""
+        deadline = time.monotonic() + seconds
+        while (left := self.inhabitants) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return left
+
+    def interrupt(self) -> None:
+        """Ctrl-C: the terminal sends it to the whole foreground group."""
+        os.killpg(self._process.pid, signal.SIGINT)
+
+    def kill(self) -> None:
+        """`kill -9` of the main process alone."""
+        self._process.kill()
+
+    def end(self) -> tuple[int, str, str]:
+        """Wait for the end; the exit code and what was printed since the first step."""
+        out, err = self._process.communicate(timeout=_LIMIT_S)
+        return self._process.returncode, out, err
+
+    def close(self) -> None:
+        """End it in any case."""
+        self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdout, self._process.stderr):
+            if stream:
+                stream.close()
+
+
+def _children(pid: int) -> list[str]:
+    return [
+        child
+        for task in Path(f"/proc/{pid}/task").iterdir()
+        for child in (task / "children").read_text().split()
+    ]
+
+
+def _machine() -> tuple[list[str], str]:
+    """What a lab must not change: interfaces and mounts."""
+    interfaces = sorted(path.name for path in Path("/sys/class/net").iterdir())
+    return interfaces, Path("/proc/self/mountinfo").read_text()
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A rehearsal that has ended."""
+
+    code: int
+    out: str
+    err: str
+    left: list[int]
+    run_dir: Path
+    evidence: Evidence
+
+    def steps(self, *kinds: StepKind) -> list[StepEvidence]:
+        found = [step for step in self.evidence.steps if step.kind in kinds]
+        assert found
+        return found
+
+
+def _finished(session: Session, first: str) -> Finished:
+    code, out, err = session.end()
+    left = session.left_after(2)
+    (run_dir,) = session.build.glob("*/*")
+    evidence = Evidence.model_validate_json((run_dir / "evidence.json").read_text())
+    return Finished(code, first + out, err, left, run_dir, evidence)
+
+
+PLANNED = (
+    StepKind.BASELINE,
+    StepKind.MOVE,
+    StepKind.RECOVERY,
+    StepKind.ROLL_BACK,
+    StepKind.REDO,
+)
+
+
+def _proves(finished: Finished, steps: int) -> None:
+    """What holds for every rehearsal that passes."""
+    assert finished.code == 0, finished.out + finished.err
+    assert finished.err == ""
+    assert finished.evidence.verdict is Verdict.PASS
+    assert "verdict: PASS after " in finished.out
+    assert len(finished.evidence.steps) == steps
+    for step in finished.steps(*PLANNED):
+        lost = {(flow.flow, flow.lost) for s in step.services for flow in s.flows if flow.lost}
+        assert lost == set(), step.name
+        assert all(flow.sent > 0 for s in step.services for flow in s.flows), step.name
+        assert step.forbidden
+        assert all(item.blocked for item in step.forbidden), step.name
+    for step in finished.evidence.steps:
+        for service in step.services:
+            for flow in service.flows:
+                assert flow.seen == (flow.intended,), (step.name, flow.flow)
+    for step in finished.steps(StepKind.FAILURE):
+        assert sum(service.lost for service in step.services) > 0, "the power cut had no effect"
+        for service in step.services:
+            assert service.outage_ms <= service.limit_ms, service.service
+    report = (finished.run_dir / "index.html").read_text()
+    assert "<svg" in report
+    assert finished.evidence.organisation.split("(")[0].strip() in report
+    assert (finished.run_dir / "topology.clab.yml").is_file()
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Finished, Finished]]:
+    """Two rehearsals of the same network at the same time: by whoever tests, and by nobody."""
+    ours = tmp_path_factory.mktemp("rehearsal")
+    theirs = Path(tempfile.mkdtemp(prefix="pcg-nobody-"))
+    copy_small(ours / "workspace")
+    copy_small(theirs / "workspace")
+    theirs.chmod(0o777)
+    (theirs / "build").mkdir(0o777)
+    (theirs / "build").chmod(0o777)
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, theirs)
+        first = Session(ours / "workspace", ours / "build")
+        stack.callback(first.close)
+        second = Session(theirs / "workspace", theirs / "build", become=_NOBODY)
+        stack.callback(second.close)
+        begun = (first.first_step, second.first_step)
+        yield _finished(first, begun[0]), _finished(second, begun[1])
+
+
+def test_two_rehearsals_at_once_both_pass_one_as_an_ordinary_user(
+    pair: tuple[Finished, Finished],
+) -> None:
+    for finished in pair:
+        _proves(finished, 8)
+    begun = [finished.evidence.started for finished in pair]
+    assert abs((begun[0] - begun[1]).total_seconds()) < 15
+    if os.getuid() == 0:
+        owners = [(finished.run_dir / "evidence.json").stat().st_uid for finished in pair]
+        assert owners == [0, 65534]
+
+
+def test_every_service_is_on_the_new_exchange_after_its_move(
+    pair: tuple[Finished, Finished],
+) -> None:
+    steps = {step.name: step for step in pair[0].evidence.steps}
+    for name, exchange in (("build", "legacy"), ("move", "cloud"), ("leave", "cloud")):
+        assert {service.carrier for service in steps[name].services} == {exchange}
+    seen = {flow.flow: flow.seen for service in steps["move"].services for flow in service.flows}
+    assert seen == {
+        "dispatch/out/hq/tcp-8443": ("cloud-south",),
+        "dispatch/in/ward/tcp-8443": ("cloud-south",),
+        "telemetry/out/hq/udp-9000": ("cloud-south",),
+    }
+    back = steps["move failure"]
+    assert {flow.seen for service in back.services for flow in service.flows} == {("legacy-fw",)}
+
+
+def test_what_was_pushed_is_in_the_evidence(pair: tuple[Finished, Finished]) -> None:
+    steps = {step.name: step for step in pair[0].evidence.steps}
+    (moved,) = steps["move"].diffs
+    assert (moved.device, moved.file) == ("hq-border", "frr.conf")
+    assert "\n+ set local-preference 300\n" in moved.text
+    assert pair[0].evidence.artifacts["move/hq-border/frr.conf"] == moved.sha256
+    assert steps["before"].diffs == ()
+    assert pair[0].evidence.artifacts == pair[1].evidence.artifacts
+
+
+def test_nothing_is_left_after_a_normal_end(pair: tuple[Finished, Finished]) -> None:
+    assert [finished.left for finished in pair] == [[], []]
+
+
+@pytest.mark.parametrize("how", ["Ctrl-C", "kill -9"])
+def test_nothing_is_left_two_seconds_after_it_was_stopped(
+    workspace: Path, tmp_path: Path, how: str
+) -> None:
+    before = _machine()
+    session = Session(workspace, tmp_path / "build")
+    try:
+        assert "PASS" in session.first_step
+        assert len(session.inhabitants) > 6 * 3, "the lab runs"
+        assert _machine() == before
+        if how == "Ctrl-C":
+            session.interrupt()
+        else:
+            session.kill()
+        assert session.left_after(2) == []
+        code, _, err = session.end()
+    finally:
+        session.close()
+    assert _machine() == before
+    assert (code, err) == ((130, "stopped\n") if how == "Ctrl-C" else (-9, ""))
+
+
+def test_a_forgotten_allow_list_fails_and_names_the_services(
+    workspace: Path, tmp_path: Path
+) -> None:
+    """The partner was never told of the new exchange's addresses: what it lets in must show."""
+    path = workspace / "inventory/cutovers/to-cloud.yaml"
+    text = path.read_text()
+    text = text.replace("allow_lists: [legacy, cloud]", "allow_lists: [legacy]")
+    # A short rehearsal: nothing after the move, and the faults before it.
+    text = text[: text.index("  leave:")] + "rehearsal: {fail_after: build, roll_back: build}\n"
+    path.write_text(text)
+    session = Session(workspace, tmp_path / "build")
+    try:
+        finished = _finished(session, session.first_step)
+    finally:
+        session.close()
+    assert (finished.code, finished.err) == (1, "")
+    assert "verdict: FAIL after " in finished.out
+    *others, move = finished.evidence.steps
+    assert {step.verdict for step in others} == {Verdict.PASS}
+    assert (move.name, move.verdict) == ("move", Verdict.FAIL)
+    assert set(move.problems) == {
+        "dispatch/out/hq/tcp-8443: no answer",
+        "telemetry/out/hq/udp-9000: no answer",
+    }
+    for problem in move.problems:
+        assert f"  move: {problem}\n" in finished.out
+    failed = {flow.flow for s in move.services for flow in s.flows if flow.verdict is Verdict.FAIL}
+    assert failed == {"dispatch/out/hq/tcp-8443", "telemetry/out/hq/udp-9000"}
+    report = (finished.run_dir / "index.html").read_text()
+    assert "dispatch" in report
+
+
+def test_the_demonstration_passes(tmp_path: Path) -> None:
+    """The main job, on the repository's own workspace, within what the project promises."""
+    session = Session(REPOSITORY, tmp_path / "build")
+    try:
+        finished = _finished(session, session.first_step)
+    finally:
+        session.close()
+    _proves(finished, 20)
+    assert finished.evidence.lab.memory_mb < 600
+    (failure,) = finished.steps(StepKind.FAILURE)
+    voice = next(s for s in failure.services if s.service == "interforce-voice")
+    assert voice.limit_ms == 300
+    assert 0 < voice.outage_ms <= 300
+    at_full_rate = {flow.flow for flow in voice.flows if flow.interval_ms == 1.0}
+    assert at_full_rate == {
+        f"interforce-voice/{way}/udp-16384" for way in ("out/dc1", "in/force-a")
+    }
+    services = load_workspace(REPOSITORY).services.services
+    assert {s.service: s.limit_ms for s in failure.services} == {
+        name: service.max_outage for name, service in services.items()
+    }
+    last = finished.evidence.steps[-1]
+    assert {service.carrier for service in last.services} == {"pcg"}
+    kinds = {item.kind for step in finished.evidence.steps for item in step.forbidden}
+    assert kinds == {
+        "domain to domain",
+        "partner to partner",
+        "exchange to exchange",
+        "anywhere to management",
+    }
