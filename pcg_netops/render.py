@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +13,11 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from pcg_netops.design.devices import design
 from pcg_netops.design.steering import Stage
-from pcg_netops.errors import InputError
+from pcg_netops.errors import InputError, InputErrors
 from pcg_netops.inventory.workspace import Workspace
 from pcg_netops.model.device import Device, Role
 from pcg_netops.platforms import platform_named
+from pcg_netops.platforms.base import Platform
 
 
 @dataclass(frozen=True)
@@ -51,15 +53,26 @@ class Renderer:
         )
 
     def render(self, device: Device) -> dict[str, Artifact]:
-        """All files of a device. Raises InputError naming the template that is wrong."""
+        """All files of a device.
+
+        Raises InputError naming the template that is wrong, or InputErrors with everything of the
+        device that its platform cannot say.
+        """
+        platform = platform_named(device.platform)
+        unsayable = [_refusal(platform, device, what) for what in platform.unsayable(device)]
+        if unsayable:
+            raise InputErrors(unsayable)
+        view = platform.view(device)
         return {
-            kind.name: Artifact(device.name, kind.name, self._text(kind.template, device))
-            for kind in platform_named(device.platform).artifacts
+            kind.name: Artifact(
+                device.name, kind.name, kind.derive(self._text(kind.template, device, view))
+            )
+            for kind in platform.artifacts
         }
 
-    def _text(self, template: str, device: Device) -> str:
+    def _text(self, template: str, device: Device, view: Mapping[str, object]) -> str:
         try:
-            return self._environment.get_template(template).render(device=device)
+            return self._environment.get_template(template).render(device=device, **view)
         except TemplateSyntaxError as error:
             raise InputError(
                 f"{error.message}",
@@ -102,12 +115,40 @@ def _check_platform(workspace: Workspace, device: Device) -> None:
         ) from None
 
 
+def _refusal(platform: Platform, device: Device, what: str) -> InputError:
+    return InputError(
+        f"'{device.name}' needs what {platform.title} cannot say: {what}",
+        place=device.name,
+        remedy=f"give it another platform than '{platform.name}' (docs/platforms.md)",
+        code="PCG021",
+    )
+
+
 def render_stage(workspace: Workspace, stage: Stage) -> Artifacts:
-    """Every managed device's files at a stage."""
+    """Every managed device's files at a stage.
+
+    Raises InputErrors with everything that any device's platform cannot say, at the host's line.
+    """
     renderer = Renderer(workspace.templates)
-    found = {}
+    hosts = workspace.sources.hosts[0]
+    found: Artifacts = {}
+    unsayable: list[InputError] = []
     for device in design(workspace, stage).values():
-        if device.role is not Role.HOST:
-            _check_platform(workspace, device)
+        if device.role is Role.HOST:
+            continue
+        _check_platform(workspace, device)
+        try:
             found[device.name] = renderer.render(device)
+        except InputErrors as errors:
+            unsayable += [
+                InputError(
+                    error.message,
+                    place=hosts.place(device.name),
+                    remedy=error.remedy,
+                    code=error.code,
+                )
+                for error in errors.errors
+            ]
+    if unsayable:
+        raise InputErrors(unsayable)
     return found

@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 from importlib.resources import files
 
-from pcg_netops.platforms.base import ArtifactKind, Platform
+from pcg_netops.platforms.base import ArtifactKind, Delivery, Platform
+from pcg_netops.platforms.features import Feature
 
 _RELOAD = "python3 /usr/lib/frr/frr-reload.py"
 _HEADINGS = ("Lines To Delete", "Lines To Add")
@@ -28,33 +29,61 @@ def _nft_residue(running: str, wanted: str) -> str:
     return "\n".join(difflib.unified_diff(*texts, "wanted", "running", lineterm="", n=0))
 
 
+_SPELLS = {
+    Feature.INTERFACES: "`interface`, `ip address`; the MTU is the link's own",
+    Feature.LOOPBACK: "`interface lo`",
+    Feature.SESSIONS: "`neighbor`, a `route-map` in each direction",
+    Feature.SHUTDOWN: "`neighbor … shutdown`",
+    Feature.BFD: "`bfd profile`",
+    Feature.NEXT_HOP_SELF: "`next-hop-self`",
+    Feature.MAXIMUM_PREFIXES: "`maximum-prefix`",
+    Feature.PREFIX_LISTS: "`ip prefix-list`, `description`",
+    Feature.LOCAL_PREFERENCE: "`set local-preference`",
+    Feature.MED: "`set metric`",
+    Feature.PREPEND: "`set as-path prepend`",
+    Feature.ORIGINATION: "`network`, `no bgp network import-check`",
+    Feature.STATELESS: "nftables `forward` chain",
+    Feature.STATEFUL: "nftables `forward` chain, `ct state`",
+    Feature.RESET: "`reject with tcp reset`",
+    Feature.DESTINATION_NAT: "`dnat`",
+    Feature.SOURCE_NAT: "`snat`",
+    Feature.MANAGEMENT: "nftables `input` chain; the interface and its SSH server are the host's",
+}
+
 LINUX = Platform(
     name="linux",
+    title="FRR and nftables",
     netmiko_type="linux",
     staging="/run/pcg/staged",
-    guard=files("pcg_netops.platforms").joinpath("linux-guard.sh").read_text(),
     artifacts=(
         ArtifactKind(
             name="nftables.conf",
             template="linux/nftables.conf.j2",
-            saved="/var/lib/pcg/nftables.conf",
-            validate="nft -c -f {file}",
-            apply="nft -f {file}",
-            read_back="nft -s list ruleset",
-            # The same program's listing of the same file, loaded into an empty network namespace.
-            reference="unshare --net sh -c 'nft -f \"$0\" && nft -s list ruleset' {file}",
-            residue=_nft_residue,
+            delivery=Delivery(
+                saved="/var/lib/pcg/nftables.conf",
+                validate="nft -c -f {file}",
+                apply="nft -f {file}",
+                read_back="nft -s list ruleset",
+                # The same program's listing of the same file, loaded into an empty namespace.
+                reference="unshare --net sh -c 'nft -f \"$0\" && nft -s list ruleset' {file}",
+                residue=_nft_residue,
+            ),
         ),
         ArtifactKind(
             name="frr.conf",
             template="linux/frr.conf.j2",
-            saved="/var/lib/pcg/frr.conf",
-            # Only vtysh knows every command; only frr-reload.py knows what it would change.
-            validate=f"vtysh -C -f {{file}} && {_RELOAD} --test {{file}}",
-            apply=f"{_RELOAD} --reload {{file}}",
-            read_back=f"{_RELOAD} --test {{file}}",
-            reference=None,
-            residue=_frr_residue,
+            delivery=Delivery(
+                saved="/var/lib/pcg/frr.conf",
+                # Only vtysh knows every command; only frr-reload.py knows what it would change.
+                validate=f"vtysh -C -f {{file}} && {_RELOAD} --test {{file}}",
+                apply=f"{_RELOAD} --reload {{file}}",
+                read_back=f"{_RELOAD} --test {{file}}",
+                reference=None,
+                residue=_frr_residue,
+            ),
         ),
     ),
+    spells=_SPELLS,
+    refuses={},
+    guard=files("pcg_netops.platforms").joinpath("linux-guard.sh").read_text(),
 )

@@ -7,13 +7,12 @@ Nornir keeps as the host's failure.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
 
 from nornir.core.task import Result, Task
 
 from pcg_netops.errors import PushError
 from pcg_netops.platforms import platform_named
-from pcg_netops.platforms.base import ArtifactKind
+from pcg_netops.platforms.base import Delivery
 from pcg_netops.push.connection import CONNECTION, DeviceConnection
 from pcg_netops.render import Artifact
 
@@ -31,22 +30,36 @@ def _guard(task: Task) -> str:
     return f"{platform_named(task.host.platform or '').staging}/guard"
 
 
-def _files(task: Task, artifacts: HostArtifacts) -> Iterator[tuple[ArtifactKind, str, Artifact]]:
-    """Each kind of file, the path of its upload, and the artifact."""
+def _files(task: Task, artifacts: HostArtifacts) -> list[tuple[Delivery, str, Artifact]]:
+    """How each file is delivered, the path of its upload, and the artifact.
+
+    Raises PushError for a platform whose files are rendered and not pushed yet.
+    """
     platform = platform_named(task.host.platform or "")
+    found = []
     for kind in platform.artifacts:
-        if kind.name in artifacts:
-            yield kind, f"{platform.staging}/{kind.name}", artifacts[kind.name]
+        if kind.name not in artifacts:
+            continue
+        if kind.delivery is None:
+            raise PushError(
+                f"{kind.name} was not sent: files for {platform.title} are rendered, not pushed",
+                place=task.host.name,
+                remedy="load the rendered file with the device's own tools (docs/platforms.md)",
+            )
+        path = f"{platform.staging}/{kind.name}"
+        found.append((kind.delivery, path, artifacts[kind.name]))
+    return found
 
 
 def stage(task: Task, artifacts: HostArtifacts) -> Result:
     """Upload every file and have the device itself validate it. Changes nothing that runs."""
+    files = _files(task, artifacts)
     device = _device(task)
     platform = platform_named(task.host.platform or "")
     device.upload(_guard(task), platform.guard)
-    for kind, path, artifact in _files(task, artifacts):
+    for delivery, path, artifact in files:
         device.upload(path, artifact.text)
-        device.run(kind.validate.format(file=shlex.quote(path)))
+        device.run(delivery.validate.format(file=shlex.quote(path)))
     return Result(host=task.host, changed=False)
 
 
@@ -59,8 +72,8 @@ def arm(task: Task, seconds: int) -> Result:
 def apply(task: Task, artifacts: HostArtifacts) -> Result:
     """Apply the staged files and prove that the device runs them."""
     device = _device(task)
-    for kind, path, _ in _files(task, artifacts):
-        device.run(kind.apply.format(file=shlex.quote(path)))
+    for delivery, path, _ in _files(task, artifacts):
+        device.run(delivery.apply.format(file=shlex.quote(path)))
     verify(task, artifacts)
     return Result(host=task.host, changed=True)
 
@@ -68,7 +81,7 @@ def apply(task: Task, artifacts: HostArtifacts) -> Result:
 def confirm(task: Task, artifacts: HostArtifacts) -> Result:
     """Keep what runs, also for the device's next start."""
     device = _device(task)
-    saved = [(path, kind.saved) for kind, path, _ in _files(task, artifacts)]
+    saved = [(path, delivery.saved) for delivery, path, _ in _files(task, artifacts)]
     for path, target in saved:
         device.run(f"cp {path} {target}.new")
     device.run(f"sh {_guard(task)} confirm")
@@ -86,14 +99,14 @@ def revert(task: Task) -> Result:
 def verify(task: Task, artifacts: HostArtifacts) -> Result:
     """Compare what runs with the staged files. Raises PushError unless the difference is empty."""
     device = _device(task)
-    for kind, path, _ in _files(task, artifacts):
+    for delivery, path, artifact in _files(task, artifacts):
         quoted = shlex.quote(path)
-        running = device.run(kind.read_back.format(file=quoted))
-        wanted = device.run(kind.reference.format(file=quoted)) if kind.reference else ""
-        residue = kind.residue(running, wanted)
+        running = device.run(delivery.read_back.format(file=quoted))
+        wanted = device.run(delivery.reference.format(file=quoted)) if delivery.reference else ""
+        residue = delivery.residue(running, wanted)
         if residue:
             raise PushError(
-                f"{kind.name} was applied, but the device still differs:\n{residue}",
+                f"{artifact.name} was applied, but the device still differs:\n{residue}",
                 place=task.host.name,
                 remedy="somebody else may have changed the device; look at it and push again",
             )

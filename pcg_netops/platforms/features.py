@@ -1,0 +1,73 @@
+"""The features of a `Device`, by the names under which a platform spells or refuses them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+
+from pcg_netops.model.device import Device, Firewall, PolicyEntry
+
+
+class Feature(StrEnum):
+    """Everything that a device may need said; each value is how a person would call it."""
+
+    INTERFACES = "interfaces: address, MTU, description"
+    LOOPBACK = "loopback"
+    SESSIONS = "BGP session with a policy in each direction"
+    SHUTDOWN = "BGP session that is configured and shut down"
+    BFD = "BFD"
+    NEXT_HOP_SELF = "next hop self"
+    MAXIMUM_PREFIXES = "maximum number of prefixes"
+    PREFIX_LISTS = "prefix list with its owner"
+    LOCAL_PREFERENCE = "local preference"
+    MED = "MED"
+    PREPEND = "AS path prepending"
+    ORIGINATION = "originated prefixes"
+    STATELESS = "stateless filter"
+    STATEFUL = "stateful firewall, one rule for each service"
+    RESET = "TCP reset for sessions of another gateway"
+    DESTINATION_NAT = "destination translation of a published range"
+    SOURCE_NAT = "source translation into the gateway's pool"
+    MANAGEMENT = "management interface, log-in by SSH version 2 there alone"
+
+    def used_by(self, device: Device) -> bool:
+        """Whether the device needs this feature."""
+        return _USED[self](device)
+
+
+def _any_session(device: Device, field: str) -> bool:
+    return device.bgp is not None and any(getattr(s, field) for s in device.bgp.sessions)
+
+
+def _any_entry(device: Device, wanted: Callable[[PolicyEntry], bool]) -> bool:
+    return any(wanted(entry) for policy in device.policies for entry in policy.entries)
+
+
+def _firewall(device: Device, wanted: Callable[[Firewall], object]) -> bool:
+    return device.firewall is not None and bool(wanted(device.firewall))
+
+
+_USED: Mapping[Feature, Callable[[Device], bool]] = {
+    Feature.INTERFACES: lambda device: bool(device.interfaces),
+    Feature.LOOPBACK: lambda device: device.loopback is not None,
+    Feature.SESSIONS: lambda device: bool(device.bgp and device.bgp.sessions),
+    Feature.SHUTDOWN: lambda device: (
+        device.bgp is not None and not all(session.up for session in device.bgp.sessions)
+    ),
+    Feature.BFD: lambda device: _any_session(device, "bfd"),
+    Feature.NEXT_HOP_SELF: lambda device: _any_session(device, "next_hop_self"),
+    Feature.MAXIMUM_PREFIXES: lambda device: _any_session(device, "maximum_prefixes"),
+    Feature.PREFIX_LISTS: lambda device: bool(device.prefix_lists),
+    Feature.LOCAL_PREFERENCE: lambda device: _any_entry(
+        device, lambda entry: entry.local_preference is not None
+    ),
+    Feature.MED: lambda device: _any_entry(device, lambda entry: entry.med is not None),
+    Feature.PREPEND: lambda device: _any_entry(device, lambda entry: entry.prepend > 0),
+    Feature.ORIGINATION: lambda device: bool(device.bgp and device.bgp.networks),
+    Feature.STATELESS: lambda device: _firewall(device, lambda f: f.rules and not f.stateful),
+    Feature.STATEFUL: lambda device: _firewall(device, lambda f: f.stateful),
+    Feature.RESET: lambda device: _firewall(device, lambda f: f.reset_from),
+    Feature.DESTINATION_NAT: lambda device: _firewall(device, lambda f: f.destination_nat),
+    Feature.SOURCE_NAT: lambda device: _firewall(device, lambda f: f.source_nat),
+    Feature.MANAGEMENT: lambda device: device.management is not None,
+}
