@@ -50,7 +50,9 @@ def _router(workspace: Workspace, stage: Stage, addressing: Addressing, name: st
         prefix_lists=routing.prefix_lists,
         policies=routing.policies,
         firewall=protect(network, services, stage, addressing, name),
-        management=Management(MANAGEMENT_INTERFACE, IPv4Address(entry.hostname)),
+        management=Management(
+            MANAGEMENT_INTERFACE, IPv4Address(entry.hostname), network.pools.management
+        ),
     )
 
 

@@ -190,6 +190,7 @@ class Management:
 
     interface: str
     address: IPv4Address
+    network: IPv4Network  # that the address is in
 
 
 @dataclass(frozen=True)

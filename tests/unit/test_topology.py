@@ -33,7 +33,7 @@ def _device(name: str, role: Role, *interfaces: Interface, number: int = 0) -> D
         prefix_lists=(),
         policies=(),
         firewall=None,
-        management=None if host else Management("eth0", IPv4Address(f"198.18.0.{number}")),
+        management=None if host else Management("eth0", IPv4Address(f"198.18.0.{number}"), _SUBNET),
     )
 
 
