@@ -60,14 +60,14 @@ def run_check(root: Path, form: OutputFormat, fail_on: Severity) -> ExitCode:
 
 
 def _rendering(workspace: Workspace) -> list[InputError]:
-    """What is wrong with the templates: the first error of each cutover."""
+    """What cannot be rendered: in each cutover, the errors of the first stage that has any."""
     errors: list[InputError] = []
     for cutover in workspace.cutovers.values():
         try:
             for stage in stages(cutover, workspace.services):
                 render_stage(workspace, stage)
         except InputError as error:
-            errors.append(error)
+            errors += error.errors if isinstance(error, InputErrors) else (error,)
     return errors
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from pcg_netops.errors import InputError
 from pcg_netops.platforms.base import Platform
+from pcg_netops.platforms.iosxe import IOSXE
+from pcg_netops.platforms.junos import JUNOS
 from pcg_netops.platforms.linux import LINUX
 
-_PLATFORMS = {platform.name: platform for platform in (LINUX,)}
+PLATFORMS = {platform.name: platform for platform in (LINUX, IOSXE, JUNOS)}
 
 
 def platform_named(name: str) -> Platform:
     """The platform of that name. Raises InputError if there is none."""
-    if name not in _PLATFORMS:
+    if name not in PLATFORMS:
         raise InputError(
             f"no platform '{name}'",
-            remedy=f"known: {', '.join(_PLATFORMS)} (inventory/groups.yaml)",
+            remedy=f"known: {', '.join(PLATFORMS)} (inventory/groups.yaml)",
         )
-    return _PLATFORMS[name]
+    return PLATFORMS[name]

@@ -1,0 +1,48 @@
+"""What routers need to know of a device's interfaces, addresses and originated prefixes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+
+from pcg_netops.model.device import Device, Interface
+
+
+@dataclass(frozen=True)
+class Static:
+    """A route that makes a prefix known to BGP; `on_link`: the interface whose network holds it."""
+
+    prefix: IPv4Network
+    on_link: Interface | None
+
+
+def statics(device: Device) -> tuple[Static, ...]:
+    """A route for every originated prefix that is no connected network itself.
+
+    These routers announce only what they have a route for.
+    """
+    if device.bgp is None:
+        return ()
+    connected = {i.address.network: i for i in device.interfaces}
+    return tuple(
+        Static(
+            prefix,
+            next((i for network, i in connected.items() if prefix.subnet_of(network)), None),
+        )
+        for prefix in device.bgp.networks
+        if prefix not in connected
+    )
+
+
+def numbered(device: Device) -> Iterator[tuple[Interface, int]]:
+    """Every interface and its port, counted from 1."""
+    for interface in device.interfaces:
+        yield interface, int(interface.name.removeprefix("eth"))
+
+
+def off_its_network(device: Device) -> Iterator[str]:
+    """A management address without a known prefix length."""
+    management = device.management
+    if management and management.address not in management.network:
+        yield f"the management address {management.address}, which is not in {management.network}"

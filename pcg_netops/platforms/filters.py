@@ -1,0 +1,188 @@
+"""What routers need to say a device's firewall: filters by interface, or policies by zone.
+
+`FilterRule` names the interface a packet comes in by and the one it leaves by. A router's stateless
+filter sees only one of the two, so a rule set is parted into an inbound and an outbound filter for
+every interface; that is done only where both together say exactly the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv4Network
+from itertools import product
+
+from pcg_netops.model.device import Action, Device, FilterRule, Firewall, Interface, Ports
+
+
+@dataclass(frozen=True)
+class InterfaceFilter:
+    """The two stateless filters of an interface; what neither names meets the default."""
+
+    interface: Interface
+    inbound: tuple[FilterRule, ...]
+    outbound: tuple[FilterRule, ...]
+
+
+def interface_filters(device: Device) -> tuple[InterfaceFilter, ...]:
+    """A filter pair for every interface of a stateless device; none if it filters nothing."""
+    firewall = device.firewall
+    if firewall is None or firewall.stateful or not firewall.rules:
+        return ()
+    return tuple(
+        InterfaceFilter(
+            interface,
+            tuple(_inbound(firewall, interface.name)),
+            tuple(_outbound(firewall, interface.name)),
+        )
+        for interface in device.interfaces
+    )
+
+
+def _inbound(firewall: Firewall, interface: str) -> Iterator[FilterRule]:
+    for rule in firewall.rules:
+        if interface in (rule.from_interfaces or (interface,)):
+            yield rule
+
+
+def _outbound(firewall: Firewall, interface: str) -> Iterator[FilterRule]:
+    """A denial that names no exit is made at the entrance."""
+    for rule in firewall.rules:
+        if interface in (rule.to_interfaces or (interface,)) and (
+            rule.to_interfaces or rule.action is Action.PERMIT
+        ):
+            yield rule
+
+
+def inexact_filters(device: Device) -> Iterator[str]:
+    """Pairs of interfaces between which parted filters would say something else."""
+    if device.firewall and not device.firewall.stateful:
+        yield from _inexact(device.firewall, tuple(i.name for i in device.interfaces))
+
+
+@lru_cache(maxsize=256)  # the same firewall stands in every stage of a cutover
+def _inexact(firewall: Firewall, interfaces: tuple[str, ...]) -> tuple[str, ...]:
+    """Compare on one point of every region that the rules tell apart, so on all there are."""
+    rules = firewall.rules
+    sources = _starts(network for rule in rules for network in rule.sources)
+    destinations = _starts(network for rule in rules for network in rule.destinations)
+    protocols = (None, *sorted({rule.protocol for rule in rules if rule.protocol}))
+    ports = sorted({0} | {edge for rule in rules if rule.ports for edge in _port_edges(rule.ports)})
+    packets = list(product(sources, destinations, protocols, ports))
+    found = []
+    for entrance, exit_ in product(interfaces, repeat=2):
+        if entrance == exit_:
+            continue
+        whole = [rule for rule in _inbound(firewall, entrance) if _leaves_by(rule, exit_)]
+        parts = tuple(_inbound(firewall, entrance)), tuple(_outbound(firewall, exit_))
+        for packet in packets:
+            permitted = all(_permits(part, packet, firewall.default) for part in parts)
+            if permitted != _permits(whole, packet, firewall.default):
+                found.append(f"its filter from {entrance} to {exit_}")
+                break
+    return tuple(found)
+
+
+def _leaves_by(rule: FilterRule, interface: str) -> bool:
+    return interface in (rule.to_interfaces or (interface,))
+
+
+def _starts(networks: Iterable[IPv4Network]) -> list[int]:
+    """The first address of every region that these networks part the address space into."""
+    edges = {0}
+    for network in networks:
+        edges |= {int(network.network_address), int(network.broadcast_address) + 1}
+    return sorted(edges)
+
+
+def _port_edges(ports: Ports) -> tuple[int, int]:
+    return ports.first, ports.last + 1
+
+
+_Packet = tuple[int, int, str | None, int]
+
+
+def _permits(rules: Iterable[FilterRule], packet: _Packet, default: Action) -> bool:
+    source, destination, protocol, port = packet
+    for rule in rules:
+        if (
+            _within(source, rule.sources)
+            and _within(destination, rule.destinations)
+            and rule.protocol in (None, protocol)
+            and (rule.ports is None or rule.ports.first <= port <= rule.ports.last)
+        ):
+            return rule.action is Action.PERMIT
+    return default is Action.PERMIT
+
+
+def _within(address: int, networks: tuple[IPv4Network, ...]) -> bool:
+    return not networks or any(
+        int(n.network_address) <= address <= int(n.broadcast_address) for n in networks
+    )
+
+
+@dataclass(frozen=True)
+class ZonePolicy:
+    """The rules of a stateful firewall from one zone to another, in order."""
+
+    from_zone: str
+    to_zone: str
+    rules: tuple[FilterRule, ...]
+
+
+def zones(device: Device) -> dict[str, tuple[Interface, ...]]:
+    """The interfaces of every zone, in the device's order."""
+    found: dict[str, tuple[Interface, ...]] = {}
+    for interface in device.interfaces:
+        found[interface.zone] = (*found.get(interface.zone, ()), interface)
+    return found
+
+
+def zone_policies(device: Device) -> tuple[ZonePolicy, ...]:
+    """One policy for every ordered pair of zones between which a rule is; () if stateless."""
+    firewall = device.firewall
+    if firewall is None or not firewall.stateful:
+        return ()
+    found: dict[tuple[str, str], list[FilterRule]] = {}
+    for rule in firewall.rules:
+        for pair in product(
+            zones_of(device, rule.from_interfaces), zones_of(device, rule.to_interfaces)
+        ):
+            found.setdefault(pair, []).append(rule)
+    return tuple(ZonePolicy(*pair, tuple(rules)) for pair, rules in found.items())
+
+
+def zones_of(device: Device, names: tuple[str, ...]) -> tuple[str, ...]:
+    """The zones that interfaces belong to; none named means all."""
+    return tuple(
+        zone
+        for zone, members in zones(device).items()
+        if not names or any(member.name in names for member in members)
+    )
+
+
+def reserved_zones(device: Device, reserved: frozenset[str]) -> Iterator[str]:
+    """Zones of a stateful firewall whose names mean something else to the platform."""
+    if device.firewall and device.firewall.stateful:
+        yield from (f"a zone named '{zone}'" for zone in zones(device) if zone in reserved)
+
+
+def parted_zones(device: Device) -> Iterator[str]:
+    """Rules of a stateful firewall that name some interfaces of a zone and not the others."""
+    firewall = device.firewall
+    if firewall is None or not firewall.stateful:
+        return
+    ends = [(rule.owner, names) for rule in firewall.rules for names in _both_ends(rule)]
+    ends += [(nat.owner, nat.from_interfaces) for nat in firewall.destination_nat]
+    ends += [(nat.owner, nat.to_interfaces) for nat in firewall.source_nat]
+    ends += [("TCP reset", firewall.reset_from)]
+    for owner, names in ends:
+        for zone, members in zones(device).items():
+            named = [member.name for member in members if member.name in names]
+            if named and len(named) < len(members):
+                yield f"a rule of '{owner}' that holds for part of zone '{zone}'"
+
+
+def _both_ends(rule: FilterRule) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return rule.from_interfaces, rule.to_interfaces

@@ -1,0 +1,156 @@
+"""Juniper SRX: Junos 18.4 or later, in hierarchical and in `set` form.
+
+A stateful device filters by zone policies. A stateless one forwards packet by packet
+(`mode packet-based`) and filters at its interfaces. Interfaces bear the names of a virtual SRX:
+`eth1` is `ge-0/0/0`, and management is `fxp0`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+
+from pcg_netops.model.device import (
+    DestinationNat,
+    Device,
+    FilterRule,
+    Firewall,
+    SourceNat,
+)
+from pcg_netops.platforms.addresses import numbered, off_its_network, statics
+from pcg_netops.platforms.base import ArtifactKind, Platform
+from pcg_netops.platforms.features import Feature
+from pcg_netops.platforms.filters import (
+    inexact_filters,
+    interface_filters,
+    parted_zones,
+    reserved_zones,
+    zone_policies,
+    zones,
+    zones_of,
+)
+from pcg_netops.platforms.junos_set import to_set
+
+_LARGEST_MTU = 9192 - 14  # of the media, less the Ethernet header
+_NAT_ADDRESSES = 8  # in one match of a translation rule
+_RESERVED_ZONES = frozenset({"junos-host", "null"})
+_NAT_NAME = 31  # letters in a rule's name
+_TEMPLATE = "junos/junos.conf.j2"
+
+_SPELLS = {
+    Feature.INTERFACES: "`ge-0/0/N`, `family inet`, `mtu`, `description`",
+    Feature.LOOPBACK: "`lo0`",
+    Feature.SESSIONS: "`group` of one `neighbor`, `import` and `export`",
+    Feature.SHUTDOWN: "`inactive: group`",
+    Feature.BFD: "`bfd-liveness-detection`",
+    Feature.NEXT_HOP_SELF: "`next-hop self` in the export chain",
+    Feature.MAXIMUM_PREFIXES: "`prefix-limit … teardown`",
+    Feature.PREFIX_LISTS: "`route-filter-list`, annotated",
+    Feature.LOCAL_PREFERENCE: "`local-preference`",
+    Feature.MED: "`metric`",
+    Feature.PREPEND: "`as-path-prepend`",
+    Feature.ORIGINATION: "`static route … discard no-install`, the export chain's first policy",
+    Feature.STATELESS: "`packet-based` forwarding, a `firewall filter` in and out per interface",
+    Feature.STATEFUL: "`security policies` from zone to zone, `default-policy deny-all`",
+    Feature.RESET: "`tcp-rst` of the zone",
+    Feature.DESTINATION_NAT: "`nat destination`",
+    Feature.SOURCE_NAT: "`nat source`",
+    Feature.MANAGEMENT: "`fxp0`, `protocol-version v2`, the filter of `lo0`",
+}
+
+
+def interface_names(device: Device) -> dict[str, str]:
+    """`eth1` is the first port of the chassis."""
+    return {i.name: f"ge-0/0/{number - 1}" for i, number in numbered(device)}
+
+
+def _limits(device: Device) -> Iterator[str]:
+    yield from inexact_filters(device)
+    yield from parted_zones(device)
+    yield from reserved_zones(device, _RESERVED_ZONES)
+    yield from off_its_network(device)
+    for interface in device.interfaces:
+        if interface.mtu > _LARGEST_MTU:
+            yield f"MTU {interface.mtu} on {interface.name}: at most {_LARGEST_MTU}"
+    for nat in device.firewall.source_nat if device.firewall else ():
+        if max(len(nat.sources), len(nat.destinations)) > _NAT_ADDRESSES:
+            yield f"source translation of '{nat.owner}': at most {_NAT_ADDRESSES} prefixes a rule"
+    for zone in zones(device):
+        if device.firewall and device.firewall.source_nat and len(zone) + 9 > _NAT_NAME:
+            yield f"the zone's name '{zone}': at most {_NAT_NAME - 9} letters on a gateway"
+
+
+@dataclass(frozen=True)
+class _Translations:
+    """Rules of each rule set, in order."""
+
+    sources: dict[str, list[SourceNat]]  # by the zone that connections leave for
+    destinations: dict[str, list[DestinationNat]]  # by the zone that they come from
+
+
+def _translations(device: Device, firewall: Firewall) -> _Translations:
+    found = _Translations({}, {})
+    for source in firewall.source_nat:
+        for zone in zones_of(device, source.to_interfaces):
+            found.sources.setdefault(zone, []).append(source)
+    for destination in firewall.destination_nat:
+        for zone in zones_of(device, destination.from_interfaces):
+            found.destinations.setdefault(zone, []).append(destination)
+    return found
+
+
+def _book(rules: tuple[FilterRule, ...]) -> dict[IPv4Network, str]:
+    """A name for every prefix that a rule names."""
+    prefixes = {p for rule in rules for p in (*rule.sources, *rule.destinations)}
+    return {p: f"net-{p.network_address}_{p.prefixlen}" for p in sorted(prefixes)}
+
+
+def _pool(kind: str, address: IPv4Address) -> str:
+    """The name of a pool of addresses that begins with this one."""
+    return f"{kind}-{str(address).replace('.', '-')}"
+
+
+def _view(device: Device) -> Mapping[str, object]:
+    firewall = device.firewall
+    assert firewall is not None
+    names = interface_names(device)
+    translations = _translations(device, firewall)
+    return {
+        "names": names,
+        "statics": statics(device),
+        "filters": {names[f.interface.name]: f for f in interface_filters(device)},
+        "zones": zones(device),
+        "reset_from": zones_of(device, firewall.reset_from) if firewall.reset_from else (),
+        "policies": zone_policies(device),
+        "book": _book(firewall.rules),
+        "pools": {
+            pool: _pool("pool", pool.network_address)
+            for pool in sorted({nat.pool for nat in firewall.source_nat})
+        },
+        "sources": translations.sources,
+        "destinations": translations.destinations,
+        "servers": {
+            server: _pool("server", server)
+            for server in sorted({nat.server for nat in firewall.destination_nat})
+        },
+        "applications": sorted(
+            {(rule.protocol, str(rule.ports)) for rule in firewall.rules if rule.protocol}
+        ),
+    }
+
+
+JUNOS = Platform(
+    name="junos",
+    title="Juniper SRX",
+    netmiko_type="juniper_junos",
+    staging="/var/tmp/pcg",  # noqa: S108  a folder of the device, which no other user can log in to
+    artifacts=(
+        ArtifactKind(name="junos.conf", template=_TEMPLATE, delivery=None),
+        ArtifactKind(name="junos.set", template=_TEMPLATE, delivery=None, derive=to_set),
+    ),
+    spells=_SPELLS,
+    refuses={},
+    limits=_limits,
+    view=_view,
+)

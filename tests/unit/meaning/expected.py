@@ -1,0 +1,122 @@
+"""The facts that a `Device` asks for."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Interface, IPv4Network
+from itertools import product
+
+from pcg_netops.model.device import Action, Device, FilterRule, PrefixList, RoutingPolicy
+from pcg_netops.model.device import Ports as DevicePorts
+from tests.unit.meaning.facts import (
+    ANY,
+    DIAGNOSIS,
+    Chain,
+    Facts,
+    Match,
+    Ports,
+    Prefixes,
+    Session,
+    Step,
+)
+
+
+def facts_of(device: Device) -> Facts:
+    """Everything a rendering of this device has to mean."""
+    bgp, firewall, management = device.bgp, device.firewall, device.management
+    assert bgp
+    assert firewall
+    assert management
+    assert device.loopback
+    lists = {prefixes.name: _entries(prefixes) for prefixes in device.prefix_lists}
+    policies = {p.name: _steps(p, lists, bgp.asn) for p in device.policies}
+    at = {i.name: i.address for i in device.interfaces}
+    return Facts(
+        name=device.name,
+        asn=bgp.asn,
+        router_id=bgp.router_id,
+        loopback=IPv4Interface(device.loopback),
+        interfaces={
+            i.address: f"{i.zone} to {i.peer} {i.peer_interface}" for i in device.interfaces
+        },
+        mtus={i.address: i.mtu for i in device.interfaces},
+        lists={p.name: (p.owner, lists[p.name]) for p in device.prefix_lists},
+        sessions={
+            s.peer_address: Session(
+                s.peer,
+                s.peer_asn,
+                s.up,
+                policies[s.import_policy],
+                policies[s.export_policy],
+                (s.bfd.interval_ms, s.bfd.multiplier) if s.bfd else None,
+                s.next_hop_self,
+                s.maximum_prefixes,
+            )
+            for s in bgp.sessions
+        },
+        originated=frozenset(bgp.networks),
+        stateful=firewall.stateful,
+        passages={
+            (at[a], at[b]): (
+                Chain(
+                    tuple(
+                        match
+                        for rule in firewall.rules
+                        if a in (rule.from_interfaces or at) and b in (rule.to_interfaces or at)
+                        for match in _matches(rule)
+                    ),
+                    firewall.default is Action.PERMIT,
+                ),
+            )
+            for a, b in product(at, repeat=2)
+            if a != b or firewall.stateful
+        },
+        rules=frozenset(match for rule in firewall.rules for match in _matches(rule)),
+        resets=frozenset(at[name] for name in firewall.reset_from),
+        destination_nat=frozenset(
+            (nat.owner, at[name], nat.published, nat.protocol, _ports(nat.ports), nat.server)
+            for nat in firewall.destination_nat
+            for name in nat.from_interfaces
+        ),
+        source_nat=frozenset(
+            (nat.owner, at[name], source, target, nat.protocol, _ports(nat.ports), nat.pool)
+            for nat in firewall.source_nat
+            for name, source, target in product(nat.to_interfaces, nat.sources, nat.destinations)
+        ),
+        guarded=frozenset(i.address.ip for i in device.interfaces) | {device.loopback},
+        admitted=frozenset(("bgp", s.peer_address) for s in bgp.sessions)
+        | frozenset(("bfd", s.peer_address) for s in bgp.sessions if s.bfd)
+        | {DIAGNOSIS},
+        login=management.address,
+        login_from=management.network,
+    )
+
+
+def _entries(prefixes: PrefixList) -> Prefixes:
+    return frozenset((e.prefix, e.le or e.prefix.prefixlen) for e in prefixes.entries)
+
+
+def _steps(policy: RoutingPolicy, lists: dict[str, Prefixes], asn: int) -> tuple[Step, ...]:
+    return tuple(
+        Step(
+            e.owner,
+            e.action is Action.PERMIT,
+            lists[e.prefix_list] if e.prefix_list else None,
+            e.local_preference,
+            e.med,
+            (asn,) * e.prepend,
+        )
+        for e in policy.entries
+    )
+
+
+def _matches(rule: FilterRule) -> list[Match]:
+    any_: tuple[IPv4Network, ...] = (ANY,)
+    permit = rule.action is Action.PERMIT
+    return [
+        Match(rule.owner, permit, source, target, rule.protocol, _ports(rule.ports))
+        for source, target in product(rule.sources or any_, rule.destinations or any_)
+    ]
+
+
+def _ports(ports: DevicePorts | None) -> Ports:
+    return (ports.first, ports.last) if ports else None
