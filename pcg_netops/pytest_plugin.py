@@ -41,7 +41,7 @@ def pcg_lab(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[NetnsLab]:
     """The workspace's network, booted once for the session, every route in every kernel."""
-    from pcg_netops.cutover.bench import boot, wait_converged
+    from pcg_netops.cutover.bench import boot, stand_ins, wait_converged
     from pcg_netops.design.devices import design
     from pcg_netops.design.steering import find_stage, stages
     from pcg_netops.render import render_stage
@@ -50,8 +50,9 @@ def pcg_lab(
     all_stages = stages(cutover, pcg_workspace.services)
     phase = pytestconfig.getini("pcg_phase")
     stage = find_stage(all_stages, phase) if phase else all_stages[0]
-    devices = design(pcg_workspace, stage)
+    network = stand_ins(pcg_workspace)
+    devices = design(network, stage)
     folder = tmp_path_factory.mktemp("lab")
-    with boot(pcg_workspace, devices, render_stage(pcg_workspace, stage), folder) as lab:
+    with boot(network, devices, render_stage(network, stage), folder) as lab:
         wait_converged(lab, devices)
         yield lab

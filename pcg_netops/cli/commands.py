@@ -233,7 +233,7 @@ def topology(
     cutover: CutoverOption = None,
 ) -> None:
     """Write the containerlab topology of the network, with the first stage's startup files."""
-    from pcg_netops.cutover.bench import topology_of, write_startup
+    from pcg_netops.cutover.bench import stand_ins, topology_of, write_startup
     from pcg_netops.design.devices import design
     from pcg_netops.files import write_whole
     from pcg_netops.lab.topology import to_yaml
@@ -253,5 +253,5 @@ def topology(
         typer.echo("up to date")
         return
     write_whole(path, text)
-    write_startup(folder, render_stage(loaded, all_stages[0]))
+    write_startup(folder, render_stage(stand_ins(loaded), all_stages[0]))
     typer.echo(f"wrote {path.relative_to(loaded.root)} and the startup files beside it")

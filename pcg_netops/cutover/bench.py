@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Set
+from dataclasses import replace
 from functools import partial
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -23,6 +24,16 @@ from pcg_netops.render import Artifacts
 IMAGE = "pcg-netops/node:latest"
 _CONVERGENCE_LIMIT_S = 30.0
 _POLL_S = 0.1
+_PLATFORM = "linux"  # of every node of a lab
+
+
+def stand_ins(workspace: Workspace) -> Workspace:
+    """The same network as a lab runs it: every device in its Linux rendering."""
+    hosts = {
+        name: entry.model_copy(update={"platform": _PLATFORM})
+        for name, entry in workspace.hosts.items()
+    }
+    return replace(workspace, hosts=hosts)
 
 
 def topology_of(workspace: Workspace, devices: Mapping[str, Device]) -> Topology:

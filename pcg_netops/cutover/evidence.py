@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from pcg_netops.model.base import Model
 
@@ -173,6 +175,14 @@ class LabEvidence(Model):
     links: tuple[LinkEvidence, ...]
 
 
+class DeviceEvidence(Model):
+    """Whose bytes ran: the device's own, or those of a stand-in made from the same design."""
+
+    device: str
+    platform: str  # in production
+    ran: str  # in the lab
+
+
 class StallEvidence(Model):
     """A moment at which the prober itself was held up by the machine."""
 
@@ -197,4 +207,7 @@ class Evidence(Model):
     timeline: Timeline
     stalls: tuple[StallEvidence, ...]
     artifacts: dict[str, str]  # "stage/device/file" -> SHA-256
+    devices: tuple[DeviceEvidence, ...] = ()
+    # "stage/device/file" -> SHA-256 of files for production that a stand-in ran instead of
+    not_run: Annotated[dict[str, str], Field(default_factory=dict)]
     fidelity: tuple[str, ...]  # what stands in for the real thing, in plain words

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from pcg_netops.cutover.evidence import (
+    DeviceEvidence,
     LabEvidence,
     LinkEvidence,
     NodeEvidence,
@@ -17,12 +18,15 @@ from pcg_netops.cutover.evidence import (
 )
 from pcg_netops.cutover.judge import gateway_seen
 from pcg_netops.design.flows import flows
+from pcg_netops.design.steering import Stage
 from pcg_netops.inventory.workspace import Workspace
 from pcg_netops.lab.netns import NetnsLab
 from pcg_netops.model.device import Device, Role
 from pcg_netops.model.network import Network
+from pcg_netops.platforms import platform_named
 from pcg_netops.probes.engine import Probes
 from pcg_netops.probes.results import Bin
+from pcg_netops.render import Artifacts, render_stage
 
 _BIN_MS = 200
 _MEGABYTE = 1_000_000
@@ -119,9 +123,51 @@ def stalls(probes: Probes, begun: float) -> tuple[StallEvidence, ...]:
     )
 
 
-def fidelity(workspace: Workspace) -> tuple[str, ...]:
+def digests(artifacts: Mapping[str, Artifacts]) -> dict[str, str]:
+    """SHA-256 of every file of every stage, by "stage/device/file"."""
+    return {
+        f"{stage}/{device}/{file}": artifact.digest
+        for stage, devices in artifacts.items()
+        for device, files in devices.items()
+        for file, artifact in files.items()
+    }
+
+
+def devices_that_ran(production: Workspace, lab: Workspace) -> tuple[DeviceEvidence, ...]:
+    """Each device's platform in production and in the lab."""
+    return tuple(
+        DeviceEvidence(
+            device=name,
+            platform=entry.platform or "linux",
+            ran=lab.hosts[name].platform or "linux",
+        )
+        for name, entry in production.hosts.items()
+    )
+
+
+def not_run(production: Workspace, lab: Workspace, plan: Sequence[Stage]) -> dict[str, str]:
+    """Digests of what production is to run at each stage and the lab does not.
+
+    Raises InputErrors when a device's own platform cannot say what the device needs.
+    """
+    absent = {d.device for d in devices_that_ran(production, lab) if d.platform != d.ran}
+    if not absent:
+        return {}
+    return digests(
+        {
+            stage.name: {
+                device: files
+                for device, files in render_stage(production, stage).items()
+                if device in absent
+            }
+            for stage in plan
+        }
+    )
+
+
+def fidelity(production: Workspace, lab: Workspace) -> tuple[str, ...]:
     """What stands in for the real thing, in plain words."""
-    network = workspace.network
+    network = production.network
     found = []
     tunnels = [" to ".join(link.between) for link in network.links if link.tunnel]
     if tunnels:
@@ -129,11 +175,20 @@ def fidelity(workspace: Workspace) -> tuple[str, ...]:
             "In production these links are IPsec tunnels; here they are plain: "
             f"{', '.join(tunnels)}."
         )
-    platforms = sorted({entry.platform or "linux" for entry in workspace.hosts.values()})
-    found.append(
-        "Every router runs the real Linux rendering of its configuration "
-        f"(FRR and nftables). Platforms in the inventory: {', '.join(platforms)}."
-    )
+    ran = devices_that_ran(production, lab)
+    own = [device.device for device in ran if device.platform == device.ran]
+    if own:
+        found.append(
+            "These devices ran the very files that production gets, on FRR and nftables: "
+            f"{', '.join(own)}."
+        )
+    for other in sorted({device.platform for device in ran if device.platform != device.ran}):
+        names = (device.device for device in ran if device.platform == other)
+        found.append(
+            f"These devices are {platform_named(other).title} in production. Their files "
+            "for it are made from the same design and did not run; a Linux rendering of that "
+            f"design ran instead: {', '.join(names)}."
+        )
     found.append(
         "Shared networks and partners are modelled by one router each; how they are built inside "
         "is not rehearsed."

@@ -6,12 +6,20 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pcg_netops.cutover.bench import boot, pusher_for, wait_converged, wrong_routes
+from pcg_netops.cutover.bench import boot, pusher_for, stand_ins, wait_converged, wrong_routes
 from pcg_netops.cutover.evidence import Evidence, StepEvidence, StepKind, Verdict, worst
 from pcg_netops.cutover.forbidden import check_forbidden
 from pcg_netops.cutover.judge import Expectation, judge_services
 from pcg_netops.cutover.plan import Step, steps
-from pcg_netops.cutover.record import describe_lab, fidelity, stalls, timeline
+from pcg_netops.cutover.record import (
+    describe_lab,
+    devices_that_ran,
+    digests,
+    fidelity,
+    not_run,
+    stalls,
+    timeline,
+)
 from pcg_netops.cutover.run import Progress, Run, probe_settings
 from pcg_netops.design.devices import design
 from pcg_netops.design.flows import flows
@@ -28,7 +36,7 @@ _DWELL_S = 0.6  # traffic after a step has settled, so that a late effect is see
 
 
 def rehearse(
-    workspace: Workspace,
+    production: Workspace,
     cutover_name: str | None,
     run_dir: Path,
     progress: Progress,
@@ -36,13 +44,18 @@ def rehearse(
 ) -> Evidence:
     """Rehearse a cutover and return what was measured; the lab is gone afterwards.
 
+    Every device runs as its Linux stand-in, whatever its platform in production.
+
     `udp_rate` is the packets/s of every UDP flow, 1 to 1000.
 
-    Raises EnvironmentLack or LabError when the lab cannot run at all. Everything else that goes
+    Raises InputErrors when a device cannot be rendered for its own platform, EnvironmentLack or
+    LabError when the lab cannot run at all. Everything else that goes
     wrong is part of the evidence.
     """
-    name, cutover = workspace.cutover(cutover_name)
+    name, cutover = production.cutover(cutover_name)
+    workspace = stand_ins(production)
     plan = stages(cutover, workspace.services)
+    for_production = not_run(production, workspace, plan)
     settings = probe_settings(workspace, udp_rate)
     traffic = flows(workspace.network, workspace.services)
     started, begun = datetime.now(UTC), time.monotonic()
@@ -88,13 +101,10 @@ def rehearse(
         steps=tuple(done),
         timeline=measured,
         stalls=held_up,
-        artifacts={
-            f"{stage}/{device}/{file}": artifact.digest
-            for stage, devices in run.artifacts.items()
-            for device, files in devices.items()
-            for file, artifact in files.items()
-        },
-        fidelity=fidelity(workspace),
+        artifacts=digests(run.artifacts),
+        devices=devices_that_ran(production, workspace),
+        not_run=for_production,
+        fidelity=fidelity(production, workspace),
     )
 
 
