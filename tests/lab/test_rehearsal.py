@@ -54,18 +54,24 @@ class Session:
         return line
 
     @property
-    def inhabitants(self) -> list[int]:
-        """Processes of the lab: those in its user namespace."""
+    def inhabitants(self) -> list[str]:
+        """Processes of the lab: those in its user namespace.
+
+        One that has ended and waits for its parent to take note, which is the machine's first
+        process once the controller is dead, holds nothing any more.
+        """
         found = []
         for process in Path("/proc").iterdir():
             try:
                 if process.name.isdigit() and str((process / "ns/user").readlink()) == self._lab:
-                    found.append(int(process.name))
+                    state = (process / "stat").read_text()
+                    if state.rpartition(")")[2].split()[0] != "Z":
+                        found.append(state)
             except OSError:
                 continue  # has ended
         return found
 
-    def left_after(self, seconds: float) -> list[int]:
+    def left_after(self, seconds: float) -> list[str]:
         """What is still there of the lab, at most that long from now."""
         deadline = time.monotonic() + seconds
         while (left := self.inhabitants) and time.monotonic() < deadline:
@@ -115,7 +121,7 @@ class Finished:
     code: int
     out: str
     err: str
-    left: list[int]
+    left: list[str]
     run_dir: Path
     evidence: Evidence
 
