@@ -175,6 +175,17 @@ def _proves(finished: Finished, steps: int) -> None:
     assert (finished.run_dir / "topology.clab.yml").is_file()
 
 
+def _give_bfd_time(workspace: Path) -> None:
+    """Two labs on two cores can starve a BFD daemon for 300 ms, which then takes down good links.
+
+    A power cut is noticed by the carrier, so nothing else changes.
+    """
+    path = workspace / "inventory/network.yaml"
+    slower = path.read_text().replace("interval_ms: 100", "interval_ms: 300")
+    assert slower != path.read_text()
+    path.write_text(slower)
+
+
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Finished, Finished]]:
     """Two rehearsals of the same network at the same time: by whoever tests, and by nobody."""
@@ -182,6 +193,8 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Finished, F
     theirs = Path(tempfile.mkdtemp(prefix="pcg-nobody-"))
     copy_small(ours / "workspace")
     copy_small(theirs / "workspace")
+    for workspace in (ours / "workspace", theirs / "workspace"):
+        _give_bfd_time(workspace)
     theirs.chmod(0o777)
     (theirs / "build").mkdir(0o777)
     (theirs / "build").chmod(0o777)
