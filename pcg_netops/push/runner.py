@@ -61,7 +61,17 @@ class Pusher:
                 )
         except PushError as error:
             raise self._reverted(names, error) from None
-        self._everywhere(names, "confirm", lambda task: confirm(task, artifacts[task.host.name]))
+        try:
+            self._everywhere(
+                names, "confirm", lambda task: confirm(task, artifacts[task.host.name])
+            )
+        except PushError as error:
+            raise PushError(
+                error.message,
+                place="confirm",
+                remedy="these devices put back what ran before, the others keep the change:"
+                " push either state again",
+            ) from None
 
     def _reverted(self, names: Sequence[str], error: PushError) -> PushError:
         """Put everything back, last wave first; the error with what became of the devices."""

@@ -137,3 +137,22 @@ def test_devices_come_back_by_themselves_when_the_controller_dies(
         assert time.monotonic() < deadline
         time.sleep(0.2)
     assert lab.run(EDGE, ["test", "-e", "/run/pcg/guard"]).returncode == 1
+
+
+def test_a_device_that_misses_its_confirmation_is_named_and_nothing_else_is_claimed(
+    workspace: Workspace, lab: NetnsLab, pusher: Pusher
+) -> None:
+    """Its time is up between the last wave and the confirmation: it has put back what ran."""
+    artifacts = change(workspace)
+    waves = [[node for node in artifacts if node != EDGE], [EDGE]]
+
+    def say(text: str) -> None:
+        if text == f"applying on {EDGE}":
+            lab.run("health-net", ["sh", "/run/pcg/staged/guard", "revert"])
+
+    with pytest.raises(PushError) as caught:
+        pusher.push(artifacts, waves, say)
+    assert "health-net" in caught.value.message
+    assert EDGE not in caught.value.message
+    assert "the time was up: reverted" in caught.value.message
+    assert "push either state again" in caught.value.remedy
