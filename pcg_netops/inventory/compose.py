@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.events import (
+import yaml
+from yaml.events import (
     AliasEvent,
     DocumentStartEvent,
     Event,
@@ -84,7 +84,7 @@ def compose(name: str, text: str) -> tuple[Any, Mapping[Key, Mark]]:
     """The document's data and marks. Raises InputError, or the parser's own MarkedYAMLError."""
     check_characters(name, text)
     composer = _Composer(name)
-    for event in YAML(typ="safe", pure=True).parse(text):
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
         composer.take(event)
     return composer.root.value, composer.root.marks
 
@@ -148,6 +148,7 @@ class _Composer:
 
     def _error(self, event: Event, message: str, code: str, remedy: str = "") -> InputError:
         mark = event.start_mark
+        assert mark is not None, "the parser marks every event"
         place = f"{self._name}:{mark.line + 1}:{mark.column + 1}"
         return InputError(message, place=place, remedy=remedy or "correct the line", code=code)
 
@@ -177,7 +178,7 @@ class _Composer:
 
     def _scalar(self, event: ScalarEvent) -> None:
         self._refuse_tag(event)
-        text, plain = str(event.value), event.style is None
+        text, plain = str(event.value), not event.style
         if plain and _TWO_MEANINGS.fullmatch(text):
             raise self._error(
                 event,
@@ -267,4 +268,5 @@ class _Composer:
             key, mark = top.key, top.key_event.start_mark
             top.part.value[key] = part.value
             top.key = None
+        assert mark is not None, "the parser marks every event"
         top.part.marks[key] = Mark(mark.line + 1, mark.column + 1, part.marks)

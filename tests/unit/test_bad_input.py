@@ -129,7 +129,7 @@ MISTAKES = [
         "[hq-border, legacy-fw]",
         "[hq-border, legacy-fw",
         "}\n  - {between: [hq-border, cloud-north]",
-        "is not YAML: expected ',' or ']', but got '}'\n  remedy: correct the line",
+        "is not YAML: did not find expected ',' or ']'\n  remedy: correct the line",
     ),
     Wrong(
         NETWORK,

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
-from ruamel.yaml.error import YAMLError
+from yaml.error import YAMLError
 
 from pcg_netops.audit.catalogue import RULES
 from pcg_netops.audit.run import audit
