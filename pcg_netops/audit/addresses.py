@@ -16,27 +16,57 @@ _EXAMPLE_PREFIXES = {
     IPv4Network("203.0.113.0/24"): "RFC 5737",
     IPv4Network("198.18.0.0/15"): "RFC 2544",
 }
+_SPECIAL_PREFIXES = {
+    IPv4Network("0.0.0.0/8"): "'this network'",
+    IPv4Network("127.0.0.0/8"): "for use within one host",
+    IPv4Network("169.254.0.0/16"): "for use on one link",
+    IPv4Network("192.0.0.0/24"): "reserved for protocols",
+    IPv4Network("224.0.0.0/4"): "for multicast",
+    IPv4Network("240.0.0.0/4"): "reserved",
+}
 _EXAMPLE_ASNS = (range(64_496, 64_512), range(65_536, 65_552))
+_SPECIAL_ASNS = {
+    range(23_456, 23_457): "stands for longer numbers (RFC 6793)",
+    range(65_535, 65_536): "is the last of its kind (RFC 7300)",
+    range(65_552, 131_072): "is reserved by IANA",
+}
 _MSS_BELOW_MTU = 40  # IPv4 and TCP headers without options
+
+
+def _prefixes(network: Network) -> Iterator[tuple[tuple[str, ...], IPv4Network]]:
+    """Every prefix of the network, with where it stands."""
+    for name, site in network.sites.items():
+        yield ("sites", name, "prefix"), site.prefix
+    for name, pool in network.pools:
+        yield ("pools", name), pool
+    for name, node in network.nodes.items():
+        for domain, pool in node.nat.items():
+            yield ("nodes", name, "nat", domain), pool
 
 
 def _example_prefixes(workspace: Workspace) -> Iterator[Problem]:
     file, network = workspace.sources.network
     if network.profile is not Profile.PRODUCTION:
         return
-    used: list[tuple[tuple[str, ...], IPv4Network]] = [
-        (("sites", name, "prefix"), site.prefix) for name, site in network.sites.items()
-    ]
-    used += [(("pools", name), pool) for name, pool in network.pools]
-    for name, node in network.nodes.items():
-        used += [(("nodes", name, "nat", domain), pool) for domain, pool in node.nat.items()]
-    for path, prefix in used:
+    for path, prefix in _prefixes(network):
         for reserved, source in _EXAMPLE_PREFIXES.items():
             if prefix.overlaps(reserved):
                 yield Problem(
                     file.place(*path),
                     f"{prefix} is reserved for examples and tests ({source}: {reserved})",
                     "use addresses that were assigned to you",
+                )
+
+
+def _special_prefixes(workspace: Workspace) -> Iterator[Problem]:
+    file, network = workspace.sources.network
+    for path, prefix in _prefixes(network):
+        for special, what in _SPECIAL_PREFIXES.items():
+            if prefix.overlaps(special):
+                yield Problem(
+                    file.place(*path),
+                    f"{prefix} meets {special}, which is {what}",
+                    "use addresses that were assigned to you, or private ones (RFC 1918)",
                 )
 
 
@@ -51,6 +81,49 @@ def _example_asns(workspace: Workspace) -> Iterator[Problem]:
                 f"autonomous system number {node.asn} is reserved for examples (RFC 5398)",
                 "use one that was assigned to you, or a private one (RFC 6996)",
             )
+
+
+def _special_asns(workspace: Workspace) -> Iterator[Problem]:
+    file, network = workspace.sources.network
+    for name, node in network.nodes.items():
+        for numbers, what in _SPECIAL_ASNS.items():
+            if node.asn in numbers:
+                yield Problem(
+                    file.place("nodes", name, "asn"),
+                    f"autonomous system number {node.asn} {what}: nobody can have it",
+                    "use one that was assigned to you, or a private one (RFC 6996)",
+                )
+
+
+def _shared_asns(workspace: Workspace) -> Iterator[Problem]:
+    file, network = workspace.sources.network
+    first: dict[int, str] = {}
+    for name, node in network.nodes.items():
+        other = first.setdefault(node.asn, name)
+        roles = {node.role, network.nodes[other].role}
+        if len(roles) > 1 or (other != name and node.role is Role.PARTNER):
+            yield Problem(
+                file.place("nodes", name, "asn"),
+                f"the {node.role} '{name}' has the autonomous system number {node.asn} of the"
+                f" {network.nodes[other].role} '{other}'",
+                "give each organisation its own number",
+                None if len(roles) > 1 else Severity.NOTE,
+            )
+
+
+def _parted_asns(workspace: Workspace) -> Iterator[Problem]:
+    file, network = workspace.sources.network
+    groups = {f"exchange '{name}'": value.gateways for name, value in network.exchanges.items()}
+    groups["the organisation"] = network.with_role(Role.EDGE)
+    for group, members in groups.items():
+        for name in members:
+            if network.nodes[name].asn != network.nodes[members[0]].asn:
+                yield Problem(
+                    file.place("nodes", name, "asn"),
+                    f"'{name}' has autonomous system number {network.nodes[name].asn},"
+                    f" '{members[0]}' {network.nodes[members[0]].asn}: both are of {group}",
+                    "give them one number",
+                )
 
 
 def _narrow_links(workspace: Workspace) -> Iterator[Problem]:
@@ -210,5 +283,70 @@ NETWORK_CHECKS: tuple[Check[Workspace], ...] = (
             ),
         ),
         _tunnels,
+    ),
+    Check(
+        Rule(
+            "PCG311",
+            "An address range can be nobody's",
+            Severity.ERROR,
+            "Routers drop or misread packets to and from these ranges, whatever the network is"
+            " for.",
+            "RFC 6890 (special-purpose address registry)",
+            Example(
+                "network.yaml",
+                "pools:\n  loopbacks: 127.0.10.0/28\n",
+                "pools:\n  loopbacks: 10.30.0.0/28\n",
+            ),
+        ),
+        _special_prefixes,
+    ),
+    Check(
+        Rule(
+            "PCG312",
+            "An autonomous system number can be nobody's",
+            Severity.ERROR,
+            "These numbers mean something else in BGP, or are kept back. Routers refuse them or"
+            " take them for another.",
+            "RFC 6793, RFC 7300, IANA autonomous system numbers registry",
+            Example(
+                "network.yaml",
+                "nodes:\n  hospital:\n    asn: 23456\n",
+                "nodes:\n  hospital:\n    asn: 65005\n",
+            ),
+        ),
+        _special_asns,
+    ),
+    Check(
+        Rule(
+            "PCG313",
+            "Two organisations have one autonomous system number",
+            Severity.ERROR,
+            "A router drops routes that hold its own number, as a loop. Between the organisation,"
+            " an exchange, a domain and a partner that is an error; two partners may be routers of"
+            " one organisation, which is a note.",
+            "RFC 4271 section 9.1.2",
+            Example(
+                "network.yaml",
+                "nodes:\n  hospital:\n    asn: 65001\n",
+                "nodes:\n  hospital:\n    asn: 65005\n",
+            ),
+        ),
+        _shared_asns,
+    ),
+    Check(
+        Rule(
+            "PCG314",
+            "Routers of one organisation or exchange differ in their autonomous system number",
+            Severity.WARNING,
+            "It is mistyped, or each of them is a network of its own: then routes of one are longer"
+            " than the other's, and what the edges prefer is decided by more than their ranking.",
+            "RFC 4271 section 9.1.2.2",
+            Example(
+                "network.yaml",
+                "nodes:\n  cloud-south:\n    asn: 65033\n",
+                "nodes:\n  cloud-south:\n    asn: 65003\n",
+            ),
+        ),
+        _parted_asns,
     ),
 )

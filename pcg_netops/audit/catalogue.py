@@ -7,6 +7,7 @@ from textwrap import indent
 
 from pcg_netops.audit.acceptances import EXPIRED, UNUSED
 from pcg_netops.audit.addresses import NETWORK_CHECKS
+from pcg_netops.audit.capacity import PORTS_CHECK, SPLIT_CHECK
 from pcg_netops.audit.finding import Rule
 from pcg_netops.audit.inputs import INPUT_RULES
 from pcg_netops.audit.milestones import MILESTONE_CHECKS
@@ -21,6 +22,8 @@ CHECK_RULES: tuple[Rule, ...] = (
     UNUSED.rule,
     *(check.rule for check in WINDOW_CHECKS),
     *(check.rule for check in STEERING_CHECKS),
+    PORTS_CHECK.rule,
+    SPLIT_CHECK.rule,
     *(check.rule for check in NETWORK_CHECKS),
 )
 RULES: dict[str, Rule] = {rule.code: rule for rule in (*INPUT_RULES, *CHECK_RULES)}
@@ -46,8 +49,8 @@ def explanation(rule: Rule) -> str:
 def _example(rule: Rule) -> Iterator[tuple[str, str]]:
     """Each part of the example with a label."""
     example = rule.example
-    if example.given:
-        yield f"With, in {example.given[0]}", example.given[1]
+    for file, text in example.given:
+        yield f"With, in {file}", text
     yield f"Wrong, in {example.file}", example.wrong
     yield "Right", example.right
 

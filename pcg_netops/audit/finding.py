@@ -50,7 +50,7 @@ class Example:
     file: str  # "network.yaml", "services.yaml" or "cutovers/<name>.yaml"
     wrong: str
     right: str
-    given: tuple[str, str] | None = None  # another file, and a part of it that holds for both
+    given: tuple[tuple[str, str], ...] = ()  # other files, with a part that holds for both
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from pcg_netops.audit.acceptances import EXPIRED, UNUSED, Accepting, accepted
 from pcg_netops.audit.addresses import NETWORK_CHECKS
+from pcg_netops.audit.capacity import PORTS_CHECK, SPLIT_CHECK
 from pcg_netops.audit.finding import Finding, Severity
 from pcg_netops.audit.milestones import MILESTONE_CHECKS
 from pcg_netops.audit.plan import Plan, PlanInWorkspace
@@ -25,7 +26,7 @@ def audit(reading: Reading) -> tuple[Finding, ...]:
         if not _refers(reading, file.name):
             found += _of_plan(Plan(file, cutover), reading.workspace)
     if reading.workspace:
-        for check in NETWORK_CHECKS:
+        for check in (PORTS_CHECK, *NETWORK_CHECKS):
             found += check.findings(reading.workspace)
     return tuple(sorted(found, key=lambda finding: (finding.severity.rank, finding.code)))
 
@@ -40,7 +41,7 @@ def _of_plan(plan: Plan, workspace: Workspace | None) -> Iterator[Finding]:
     for check in (*MILESTONE_CHECKS, *WINDOW_CHECKS):
         found += check.findings(plan)
     if workspace:
-        for steering in STEERING_CHECKS:
+        for steering in (*STEERING_CHECKS, SPLIT_CHECK):
             found += steering.findings(PlanInWorkspace(plan, workspace))
     subject = Accepting(plan, found)
     yield from accepted(subject)

@@ -8,8 +8,13 @@ from itertools import groupby
 from pcg_netops.audit.finding import Check, Example, Problem, Rule, Severity
 from pcg_netops.audit.plan import PlanInWorkspace
 from pcg_netops.design.steering import Stage, stages
+from pcg_netops.model.cutover import RequestKind
 
 _CUTOVER = "cutovers/<name>.yaml"
+_ALLOW_LIST = (
+    "requests:\n  wards:\n    title: Let in the new pools\n    kind: allow-list\n"
+    "    site: ward\n    lead_days: 10\n    requested: 2030-04-15\n"
+)
 
 
 def _last_stages(subject: PlanInWorkspace) -> list[Stage]:
@@ -64,6 +69,37 @@ def _not_let_in(subject: PlanInWorkspace) -> Iterator[Problem]:
                 )
 
 
+def _needed_earlier(subject: PlanInWorkspace) -> Iterator[Problem]:
+    """Allow-lists are needed by the first service that uses them, whatever the request says."""
+    plan, order = subject.plan, list(subject.plan.cutover.phases)
+    network = subject.workspace.network
+    moves = {
+        service: (order.index(stage.phase), stage.phase)
+        for stage in stages(plan.cutover, subject.workspace.services)
+        for service in stage.moved
+    }
+    for name, request in plan.cutover.requests.items():
+        if request.kind is not RequestKind.ALLOW_LIST:
+            continue
+        first = min(
+            (
+                (*moves[service], service)
+                for service, value in subject.workspace.services.services.items()
+                if service in moves
+                and value.prefix
+                and request.site in (None, network.site_of(value.prefix))
+            ),
+            default=None,
+        )
+        if first and first[0] < order.index(request.needed_by):
+            yield Problem(
+                plan.file.place("requests", name, "needed_by"),
+                f"allow-list request '{name}' is for phase '{request.needed_by}', but phase"
+                f" '{first[1]}' moves '{first[2]}', which depends on it",
+                f"set 'needed_by' to '{first[1]}' or earlier, or move the service later",
+            )
+
+
 def _split_range(subject: PlanInWorkspace) -> Iterator[Problem]:
     services = subject.workspace.services.services
     file = subject.workspace.sources.services[0]
@@ -95,6 +131,23 @@ def _listed(names: list[str]) -> str:
 
 
 STEERING_CHECKS: tuple[Check[PlanInWorkspace], ...] = (
+    Check(
+        Rule(
+            "PCG121",
+            "A service moves before the partner's allow-list is asked for",
+            Severity.ERROR,
+            "A request has a lead time and a phase that needs it. If a service that connects to the"
+            " partner moves in an earlier phase, the time is counted to the wrong day. A request"
+            " without a 'site' is for every partner.",
+            "UKCloud PSN for Policing FAQ (allow-lists need requests of their own)",
+            Example(
+                _CUTOVER,
+                f"{_ALLOW_LIST}    needed_by: leave\n",
+                f"{_ALLOW_LIST}    needed_by: move\n",
+            ),
+        ),
+        _needed_earlier,
+    ),
     Check(
         Rule(
             "PCG201",
@@ -178,12 +231,14 @@ STEERING_CHECKS: tuple[Check[PlanInWorkspace], ...] = (
                 "      - window: {start: 2030-05-08T22:00, end: 2030-05-09T04:00}\n"
                 "        move: [telemetry, dispatch]\n",
                 given=(
-                    "services.yaml",
-                    "services:\n"
-                    "  telemetry:\n"
-                    "    prefix: 10.2.0.16/28\n"
-                    "  dispatch:\n"
-                    "    prefix: 10.2.0.16/28\n",
+                    (
+                        "services.yaml",
+                        "services:\n"
+                        "  telemetry:\n"
+                        "    prefix: 10.2.0.16/28\n"
+                        "  dispatch:\n"
+                        "    prefix: 10.2.0.16/28\n",
+                    ),
                 ),
             ),
         ),

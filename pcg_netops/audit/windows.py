@@ -131,6 +131,21 @@ def _late_requests(plan: Plan) -> Iterator[Problem]:
             )
 
 
+def _short_soak(plan: Plan) -> Iterator[Problem]:
+    for name, phase in plan.cutover.phases.items():
+        if phase.soak_days is None:
+            continue
+        changed = max([phase.window.start, *(wave.window.end for wave in phase.waves)])
+        quiet = plan.instant(phase.window.end) - plan.instant(changed)
+        if quiet < timedelta(days=phase.soak_days):
+            yield Problem(
+                plan.file.place("phases", name, "soak_days"),
+                f"phase '{name}' is to soak for {phase.soak_days} days, but nothing changes in it"
+                f" for only {quiet / timedelta(days=1):.1f}",
+                "end the phase later, or have its owner accept a shorter soak",
+            )
+
+
 WINDOW_CHECKS: tuple[Check[Plan], ...] = (
     Check(
         Rule(
@@ -237,5 +252,23 @@ WINDOW_CHECKS: tuple[Check[Plan], ...] = (
             ),
         ),
         _late_requests,
+    ),
+    Check(
+        Rule(
+            "PCG122",
+            "A soak is shorter than it has to be",
+            Severity.ERROR,
+            "A soak shows what a quick test cannot: the load of a whole week, nightly jobs, timers."
+            " It is counted in hours of 24 a day from the phase's start, or from the end of its"
+            " last wave, to the phase's end.",
+            _ENGINEERING,
+            Example(
+                _CUTOVER,
+                "phases:\n  move:\n    soak_days: 7\n",
+                "phases:\n  move:\n    soak_days: 7\n"
+                "    window: {start: 2030-05-08T22:00, end: 2030-05-16T04:00}\n",
+            ),
+        ),
+        _short_soak,
     ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
+from itertools import pairwise
 
 from pcg_netops.errors import InputError
 from pcg_netops.inventory.compose import Key
@@ -13,6 +14,8 @@ from pcg_netops.inventory.cutover_checks import check_cutover
 from pcg_netops.inventory.network_checks import check_network
 from pcg_netops.inventory.yamlfile import YamlFile
 from pcg_netops.model.cutover import Cutover
+from pcg_netops.model.device import Ports
+from pcg_netops.model.flow import Protocol
 from pcg_netops.model.hosts import Entry
 from pcg_netops.model.network import Network
 from pcg_netops.model.services import Service, Services
@@ -37,6 +40,7 @@ def cross_check(sources: Sources) -> Iterator[InputError]:
     yield from _check_overlaps(sources)
     for name, service in services.services.items():
         yield from _check_service(sources, name, service)
+    yield from _check_twins(sources)
     for file, cutover in sources.cutovers.values():
         yield from check_cutover(network, services, file, cutover)
 
@@ -167,4 +171,30 @@ def _check_service(sources: Sources, name: str, service: Service) -> Iterator[In
                     f"{range_} is in no site of the organisation",
                     place=file.place(*path, "published", field),
                     remedy="correct it or add the site to network.yaml",
+                )
+
+
+def _check_twins(sources: Sources) -> Iterator[InputError]:
+    """No packet may belong to two services: nobody could say which of them it is."""
+    file, model = sources.services
+    claims: dict[tuple[str, IPv4Network, str, Protocol], list[tuple[Ports, str]]] = {}
+    for name, service in model.services.items():
+        for traffic in service.traffic:
+            kind, claim = traffic.protocol, (traffic.ports, name)
+            if service.published:
+                published = ("", service.published.prefix, service.domain, kind)
+                claims.setdefault(published, []).append(claim)
+            for site in service.sites if service.prefix else ():
+                assert service.prefix
+                claims.setdefault((site, service.prefix, service.domain, kind), []).append(claim)
+    told: set[tuple[str, str]] = set()
+    for (_, prefix, _, kind), ranges in claims.items():
+        ordered = sorted(ranges, key=lambda each: each[0].first)
+        for (ports, first), (others, second) in pairwise(ordered):
+            if others.first <= ports.last and first != second and (first, second) not in told:
+                told.add((first, second))
+                yield contradiction(
+                    f"'{first}' and '{second}' both have {kind} {others.first} of {prefix}",
+                    place=file.place("services", second, "traffic"),
+                    remedy="make one service of the two, or give each its own range",
                 )

@@ -29,7 +29,14 @@ def check_cutover(
         yield from dangling(file, "phase", request.needed_by, cutover.phases, *at, "needed_by")
         if request.site:
             yield from dangling(file, "site", request.site, network.sites, *at, "site")
-    yield from _check_moves(services, file, cutover)
+    if cutover.from_exchange == cutover.to_exchange:
+        yield contradiction(
+            f"the cutover is from '{cutover.from_exchange}' to itself",
+            place=file.place("to_exchange"),
+            remedy="name the exchange that services move to",
+        )
+    else:
+        yield from _check_moves(services, file, cutover)
     yield from _check_rehearsal(file, cutover)
 
 

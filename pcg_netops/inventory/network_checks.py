@@ -16,6 +16,7 @@ def check_network(file: YamlFile, network: Network) -> Iterator[InputError]:
     """Every contradiction within the network itself."""
     yield from _check_exchanges(file, network)
     yield from _check_nodes(file, network)
+    yield from _check_sites(file, network)
     yield from _check_topology(file, network)
     yield from _check_reach(file, network)
 
@@ -94,13 +95,25 @@ _NEIGHBOURS = {
 }
 
 
-def _check_topology(file: YamlFile, network: Network) -> Iterator[InputError]:
+def _check_sites(file: YamlFile, network: Network) -> Iterator[InputError]:
     for name, site in network.sites.items():
         yield from dangling(file, "node", site.node, network.nodes, "sites", name, "node")
         if site.domain:
             yield from dangling(
                 file, "domain", site.domain, network.domains, "sites", name, "domain"
             )
+        wanted = Role.PARTNER if site.domain else Role.EDGE
+        if site.node in network.nodes and network.nodes[site.node].role is not wanted:
+            whose = f"of domain '{site.domain}'" if site.domain else "of the organisation"
+            yield contradiction(
+                f"site '{name}' is {whose}, but its node '{site.node}' has the role"
+                f" {network.nodes[site.node].role}",
+                place=file.place("sites", name, "node"),
+                remedy=f"put it behind a node whose role is '{wanted}', or correct its 'domain'",
+            )
+
+
+def _check_topology(file: YamlFile, network: Network) -> Iterator[InputError]:
     for index, link in enumerate(network.links):
         path: tuple[Key, ...] = ("links", index)
         unknown = [

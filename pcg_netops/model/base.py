@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -27,6 +27,16 @@ def _plain(text: str) -> str:
     return text
 
 
+def once(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse what is named a second time."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise ValueError(f"names '{name}' twice")
+        seen.add(name)
+    return names
+
+
 def _milliseconds(value: object) -> object:
     """Read `300 ms`, `1 s`, `15 min` or `1 h` as milliseconds."""
     match = _DURATION.fullmatch(value) if isinstance(value, str) else None
@@ -39,7 +49,17 @@ def _text(value: object) -> object:
     """pydantic takes a number as an address; whoever wrote one meant something else."""
     if not isinstance(value, str):
         raise ValueError("is not an address such as 192.0.2.1 or a network such as 192.0.2.0/24")
+    if ":" in value and _is_ipv6(value):
+        raise ValueError("is IPv6, which every domain forbids: write an IPv4 address or network")
     return value
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        IPv6Network(text, strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 def _calendar(value: object) -> object:
@@ -51,10 +71,13 @@ def _calendar(value: object) -> object:
 
 # Names reach configurations, file names and commands: nothing that any of them could misread.
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+# Several of them, each once.
+Names = Annotated[tuple[Name, ...], AfterValidator(once)]
 # Prose for people. It never reaches a device, so it may hold any printable character.
 Text = Annotated[str, Field(min_length=1, max_length=400), AfterValidator(_plain)]
 Asn = Annotated[int, Field(ge=1, le=4_294_967_294, strict=True)]
 Mtu = Annotated[int, Field(ge=576, le=9_216, strict=True)]
+Sessions = Annotated[int, Field(ge=1, le=1_000_000_000, strict=True)]
 Flag = Annotated[bool, Field(strict=True)]
 Address = Annotated[IPv4Address, BeforeValidator(_text)]
 Prefix = Annotated[IPv4Network, BeforeValidator(_text)]

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, model_validator
 
-from pcg_netops.model.base import Day, Flag, LocalTime, Model, Name, Text
+from pcg_netops.model.base import Day, Flag, LocalTime, Model, Name, Names, Text
 
 
 def _zone(name: str) -> str:
@@ -38,7 +38,14 @@ class Wave(Model):
     """Services that move together in one window."""
 
     window: Window
-    move: Annotated[tuple[Name, ...], Field(min_length=1)]
+    move: Annotated[tuple[Name, ...], Field(min_length=1)]  # checked across waves
+
+
+class Gate(Model):
+    """What has to be so before a phase may start, and who decides that it is."""
+
+    owner: Text
+    criteria: Annotated[tuple[Text, ...], Field(min_length=1)]
 
 
 class Phase(Model):
@@ -47,14 +54,19 @@ class Phase(Model):
     title: Text
     owner: Text
     window: Window
-    exchanges: Annotated[
-        tuple[Name, ...], Field(description="exchanges that are up from this phase on")
-    ] = ()
+    exchanges: Annotated[Names, Field(description="exchanges that are up from this phase on")] = ()
     allow_lists: Annotated[
-        tuple[Name, ...],
+        Names,
         Field(description="exchanges whose addresses the partners let in from this phase on"),
     ] = ()
     waves: tuple[Wave, ...] = ()
+    gate: Annotated[
+        Gate | None, Field(description="what has to be so before this phase may start")
+    ] = None
+    soak_days: Annotated[
+        int | None,
+        Field(ge=1, le=365, strict=True, description="days that this phase lasts without a change"),
+    ] = None
     point_of_no_return: Annotated[
         Flag, Field(description="true: from here on there is no back-up to return to")
     ] = False

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, RootModel
 
-from pcg_netops.model.base import Model, Name
+from pcg_netops.model.base import Model, Name, Names
 
 
 class Entry(Model):
@@ -20,7 +20,7 @@ class Entry(Model):
     port: Annotated[int | None, Field(ge=1, le=65_535, strict=True)] = None
     username: Name | None = None
     platform: Name | None = None
-    groups: tuple[Name, ...] = ()
+    groups: Names = ()
     data: Annotated[dict[str, Any], Field(default_factory=dict)]
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from pcg_netops.model.base import Asn, Flag, Model, Mtu, Name, Prefix, Text
+from pcg_netops.model.base import Asn, Flag, Model, Mtu, Name, Names, Prefix, Text, once
 from pcg_netops.model.device import Role
 
 
@@ -29,13 +29,17 @@ class Domain(Model):
     """A shared network that services are reached on, kept apart from every other."""
 
     title: Text
+    ipv6: Annotated[
+        Literal["forbidden"],
+        Field(description="forbidden: no IPv6 address, route or packet reaches this domain"),
+    ] = "forbidden"
 
 
 class Exchange(Model):
     """A set of gateways that carries services between the organisation and the domains."""
 
     title: Text
-    gateways: Annotated[tuple[Name, ...], Field(min_length=1)]
+    gateways: Annotated[Names, Field(min_length=1)]
 
 
 class Node(Model):
@@ -45,7 +49,7 @@ class Node(Model):
     title: Text
     asn: Asn
     prefers: Annotated[
-        tuple[Name, ...], Field(description="edge: gateways, the one to use first coming first")
+        Names, Field(description="edge: gateways, the one to use first coming first")
     ] = ()
     domain: Annotated[Name | None, Field(description="core: the domain it belongs to")] = None
     nat: Annotated[
@@ -76,7 +80,7 @@ class BfdTimers(Model):
 class Link(Model):
     """A cable or circuit between two routers."""
 
-    between: tuple[Name, Name]
+    between: Annotated[tuple[Name, Name], AfterValidator(once)]
     mtu: Mtu | None = None
     bfd: BfdTimers | None = None
     note: Annotated[

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from itertools import pairwise
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from pcg_netops.model.base import Address, Milliseconds, Model, Name, Prefix, Text
+from pcg_netops.model.base import Address, Milliseconds, Model, Name, Names, Prefix, Sessions, Text
 from pcg_netops.model.device import Ports
 from pcg_netops.model.flow import Protocol
 
@@ -43,6 +44,14 @@ class Traffic(Model):
     ports: Annotated[Ports, BeforeValidator(_ports, json_schema_input_type=int | _PortsText)]
 
 
+def _apart(traffic: tuple[Traffic, ...]) -> tuple[Traffic, ...]:
+    ordered = sorted(traffic, key=lambda each: (each.protocol, each.ports.first))
+    for before, after in pairwise(ordered):
+        if before.protocol is after.protocol and after.ports.first <= before.ports.last:
+            raise ValueError(f"has {after.protocol} {after.ports.first} twice")
+    return traffic
+
+
 class Published(Model):
     """An address range that partners connect to, and the server behind it."""
 
@@ -57,19 +66,25 @@ class Service(Model):
     owner: Text
     domain: Name
     direction: Direction
-    traffic: Annotated[tuple[Traffic, ...], Field(min_length=1)]
+    traffic: Annotated[tuple[Traffic, ...], Field(min_length=1), AfterValidator(_apart)]
     criticality: Annotated[int, Field(ge=1, le=3, strict=True)]
     max_outage: Milliseconds
     sites: Annotated[
-        tuple[Name, ...], Field(description="out, both: the organisation's sites that use it")
+        Names, Field(description="out, both: the organisation's sites that use it")
     ] = ()
     prefix: Annotated[Prefix | None, Field(description="out, both: the partner's addresses")] = None
     published: Annotated[
         Published | None, Field(description="in, both: the organisation's own addresses")
     ] = None
     partners: Annotated[
-        tuple[Name, ...], Field(description="in, both: the partner sites that may connect")
+        Names, Field(description="in, both: the partner sites that may connect")
     ] = ()
+    contact: Annotated[
+        Text | None, Field(description="whom to call at the partner: a role, not a person")
+    ] = None
+    sessions: Annotated[
+        Sessions | None, Field(description="the most connections that are open at once")
+    ] = None
 
     @property
     def outbound(self) -> bool:

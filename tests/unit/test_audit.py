@@ -21,6 +21,7 @@ from pcg_netops.inventory.workspace import read_workspace
 
 REPOSITORY = Path(__file__).parents[2]
 NETWORK, CUTOVER = "network.yaml", "cutovers/to-cloud.yaml"
+HOSTS = ("hq-border", "legacy-fw", "cloud-north", "cloud-south", "health-net", "hospital")
 # Input rules about a text as such: the example stands for the whole file.
 WHOLE_FILE = {"PCG002", "PCG003", "PCG004", "PCG005"}
 # Input rules whose example is not a part of a file.
@@ -57,7 +58,8 @@ def test_the_small_workspace_has_no_finding(workspace: Path) -> None:
 
 @pytest.mark.parametrize("rule", CHECK_RULES, ids=lambda rule: rule.code)
 def test_the_wrong_example_is_found(rule: Rule, workspace: Path) -> None:
-    change(workspace, *(rule.example.given or (rule.example.file, "{}")))
+    for given in rule.example.given:
+        change(workspace, *given)
     change(workspace, rule.example.file, rule.example.wrong)
     of_rule = [finding for finding in found(workspace) if finding.code == rule.code]
     assert of_rule
@@ -70,7 +72,8 @@ def test_the_wrong_example_is_found(rule: Rule, workspace: Path) -> None:
 
 @pytest.mark.parametrize("rule", CHECK_RULES, ids=lambda rule: rule.code)
 def test_the_right_example_is_not(rule: Rule, workspace: Path) -> None:
-    change(workspace, *(rule.example.given or (rule.example.file, "{}")))
+    for given in rule.example.given:
+        change(workspace, *given)
     change(workspace, rule.example.file, rule.example.right)
     assert rule.code not in codes(workspace)
 
@@ -243,6 +246,53 @@ services:
     (finding,) = found(workspace)
     assert (finding.code, finding.severity) == ("PCG204", Severity.ERROR)
     assert "dispatch and paging share 10.1.0.64/28, but at stage 'move.1'" in finding.message
+
+
+# --- translation --------------------------------------------------------------------------------
+
+
+def test_ports_are_counted_for_one_gateway_alone_and_for_all(workspace: Path) -> None:
+    # cloud-north and cloud-south have a /28 each, which is 16 x 64,512 ports; so has legacy-fw.
+    change(workspace, NETWORK, "nodes: {legacy-fw: {nat: {health: 10.20.0.0/29}}}")
+    change(workspace, "services.yaml", "services: {dispatch: {sessions: 600000}}")
+    change(workspace, "services.yaml", "services: {telemetry: {sessions: 600000}}")
+    messages = [finding.message for finding in found(workspace)]
+    assert {finding.severity for finding in found(workspace)} == {Severity.ERROR}
+    assert [message.split(", but")[0] for message in messages] == [  # each protocol has its own
+        "10.20.0.0/29 gives 'legacy-fw' 516096 tcp ports",
+        "10.20.0.0/29 gives 'legacy-fw' 516096 udp ports",
+    ]
+
+
+def test_a_gateway_that_is_too_small_when_it_is_the_last_is_a_warning(workspace: Path) -> None:
+    change(workspace, NETWORK, "nodes: {cloud-south: {nat: {health: 10.20.0.32/29}}}")
+    change(workspace, "services.yaml", "services: {telemetry: {sessions: 600000}}")
+    (finding,) = found(workspace)
+    assert (finding.code, finding.severity) == ("PCG211", Severity.WARNING)
+    assert "'cloud-south' 516096 udp ports" in finding.message
+    assert finding.message.endswith(
+        "'telemetry' alone 600000: too few when it is the only gateway left"
+    )
+
+
+# --- autonomous systems -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("asn", [23_456, 65_535, 65_552, 131_071])
+def test_numbers_that_nobody_can_have_are_found(asn: int, workspace: Path) -> None:
+    change(workspace, NETWORK, f"nodes: {{hospital: {{asn: {asn}}}}}")
+    assert codes(workspace) == {"PCG312"}
+
+
+@pytest.mark.parametrize("asn", [64_512, 65_534, 131_072, 4_200_000_000])
+def test_private_and_ordinary_numbers_are_not(asn: int, workspace: Path) -> None:
+    change(workspace, NETWORK, f"nodes: {{hospital: {{asn: {asn}}}}}\nprofile: production")
+    change(workspace, NETWORK, "pools: {management: 10.40.0.0/24}")
+    hosts = "".join(
+        f"{name}: {{hostname: 10.40.0.{number}}}\n" for number, name in enumerate(HOSTS, 10)
+    )
+    change(workspace, "hosts.yaml", hosts)
+    assert codes(workspace) == set()
 
 
 # --- packet sizes -------------------------------------------------------------------------------

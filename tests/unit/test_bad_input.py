@@ -208,6 +208,67 @@ MISTAKES = [
         "'legacy-fw' and 'hq-border' share the address 198.18.7.10"
         "\n  remedy: give each its own management address",
     ),
+    Wrong(
+        NETWORK,
+        "[health-net, hospital]",
+        "[hospital, hospital]",
+        "between: [hospital, hospital]",
+        "'links.6.between': names 'hospital' twice (got ['hospital', 'hospital'])" + FIELD_HELP,
+    ),
+    Wrong(
+        NETWORK,
+        "node: hospital",
+        "node: health-net",
+        "node: health-net",
+        "site 'ward' is of domain 'health', but its node 'health-net' has the role core"
+        "\n  remedy: put it behind a node whose role is 'partner', or correct its 'domain'",
+    ),
+    Wrong(
+        NETWORK,
+        "node: hq-border",
+        "node: hospital",
+        "node: hospital, prefix: 10.1",
+        "site 'hq' is of the organisation, but its node 'hospital' has the role partner"
+        "\n  remedy: put it behind a node whose role is 'edge', or correct its 'domain'",
+    ),
+    Wrong(
+        NETWORK,
+        "prefix: 10.1.0.0/24",
+        'prefix: "2001:db8::/64"',
+        'prefix: "2001',
+        "'sites.hq.prefix': is IPv6, which every domain forbids: write an IPv4 address or network"
+        " (got '2001:db8::/64')" + FIELD_HELP,
+    ),
+    Wrong(
+        NETWORK,
+        "health: {title: Health network}",
+        "health: {title: Health network, ipv6: allowed}",
+        "ipv6: allowed",
+        "'domains.health.ipv6': Input should be 'forbidden' (got 'allowed')" + FIELD_HELP,
+    ),
+    Wrong(
+        SERVICES,
+        "traffic: [{protocol: tcp, ports: 8443}]",
+        "traffic: [{protocol: tcp, ports: 8443}, {protocol: tcp, ports: 8000-9000}]",
+        "traffic: [{protocol: tcp, ports: 8443}, ",
+        "'services.dispatch.traffic': has tcp 8443 twice (got [{'protocol': 'tcp', 'ports': 8443},"
+        " {'protocol': 'tcp', 'po)" + FIELD_HELP,
+    ),
+    Wrong(
+        SERVICES,
+        "traffic: [{protocol: tcp, ports: 8443}]\n    sites: [hq]\n    prefix: 10.2.0.16/28\n",
+        "traffic: [{protocol: udp, ports: 9000}]\n    sites: [hq]\n    prefix: 10.2.0.32/28\n",
+        "traffic: [{protocol: udp, ports: 9000-9010}]",
+        "'dispatch' and 'telemetry' both have udp 9000 of 10.2.0.32/28"
+        "\n  remedy: make one service of the two, or give each its own range",
+    ),
+    Wrong(
+        CUTOVER,
+        "to_exchange: cloud",
+        "to_exchange: legacy",
+        "to_exchange: legacy",
+        "the cutover is from 'legacy' to itself\n  remedy: name the exchange that services move to",
+    ),
 ]
 
 
