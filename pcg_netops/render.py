@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from jinja2 import FileSystemLoader, StrictUndefined, TemplateNotFound, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from pcg_netops.design.devices import design
+from pcg_netops.design.devices import Designer
 from pcg_netops.design.steering import Stage
 from pcg_netops.errors import InputError, InputErrors
 from pcg_netops.inventory.workspace import Workspace
@@ -38,12 +40,32 @@ class Artifact:
 Artifacts = dict[str, dict[str, Artifact]]
 
 
+@cache
+def _fields(kind: type) -> frozenset[str]:
+    """The public fields of a kind of dataclass; none of any other kind."""
+    names = (field.name for field in fields(kind)) if is_dataclass(kind) else ()
+    return frozenset(name for name in names if not name.startswith("_"))
+
+
+class _Sandbox(ImmutableSandboxedEnvironment):
+    """The sandbox, quicker for what templates do most: read a field of a device's part.
+
+    Such a field is data that was made for templates. All else is decided as it always is.
+    """
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        kind: type = type(obj)
+        if attribute in _fields(kind):
+            return getattr(obj, attribute)
+        return super().getattr(obj, attribute)
+
+
 class Renderer:
     """Renders devices with one workspace's templates, each compiled once."""
 
     def __init__(self, templates: Path) -> None:
         self._templates = templates
-        self._environment = ImmutableSandboxedEnvironment(
+        self._environment = _Sandbox(
             loader=FileSystemLoader(templates),
             undefined=StrictUndefined,
             trim_blocks=True,
@@ -124,31 +146,47 @@ def _refusal(platform: Platform, device: Device, what: str) -> InputError:
     )
 
 
-def render_stage(workspace: Workspace, stage: Stage) -> Artifacts:
-    """Every managed device's files at a stage.
+class StageRenderer:
+    """Renders the stages of one workspace. What a stage leaves as it was is not rendered again."""
 
-    Raises InputErrors with everything that any device's platform cannot say, at the host's line.
-    """
-    renderer = Renderer(workspace.templates)
-    hosts = workspace.sources.hosts[0]
-    found: Artifacts = {}
-    unsayable: list[InputError] = []
-    for device in design(workspace, stage).values():
-        if device.role is Role.HOST:
-            continue
-        _check_platform(workspace, device)
-        try:
-            found[device.name] = renderer.render(device)
-        except InputErrors as errors:
-            unsayable += [
-                InputError(
-                    error.message,
-                    place=hosts.place(device.name),
-                    remedy=error.remedy,
-                    code=error.code,
-                )
-                for error in errors.errors
-            ]
-    if unsayable:
-        raise InputErrors(unsayable)
-    return found
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._designer = Designer(workspace)
+        self._renderer = Renderer(workspace.templates)
+        self._latest: dict[str, tuple[Device, dict[str, Artifact]]] = {}
+
+    def render(self, stage: Stage) -> Artifacts:
+        """Every managed device's files at a stage.
+
+        Raises InputErrors with everything that any device's platform cannot say, at the host's
+        line.
+        """
+        found: Artifacts = {}
+        unsayable: list[InputError] = []
+        for device in self._designer.design(stage).values():
+            if device.role is Role.HOST:
+                continue
+            try:
+                found[device.name] = self._files(device)
+            except InputErrors as errors:
+                place = self._workspace.sources.hosts[0].place(device.name)
+                unsayable += [
+                    InputError(error.message, place=place, remedy=error.remedy, code=error.code)
+                    for error in errors.errors
+                ]
+        if unsayable:
+            raise InputErrors(unsayable)
+        return found
+
+    def _files(self, device: Device) -> dict[str, Artifact]:
+        latest = self._latest.get(device.name)
+        if latest is None or (latest[0] is not device and latest[0] != device):
+            _check_platform(self._workspace, device)
+            latest = (device, self._renderer.render(device))
+            self._latest[device.name] = latest
+        return latest[1]
+
+
+def render_stage(workspace: Workspace, stage: Stage) -> Artifacts:
+    """Every managed device's files at one stage; for several stages, keep a `StageRenderer`."""
+    return StageRenderer(workspace).render(stage)

@@ -158,9 +158,11 @@ def inner_mtu(outer: int, *, nat_traversal: bool) -> int:
 def _tunnels(workspace: Workspace) -> Iterator[Problem]:
     file, network = workspace.sources.network
     for index, link in enumerate(network.links):
+        if not link.tunnel:
+            continue
         outer = _outer_mtu(network, link)
         fits = inner_mtu(outer, nat_traversal=False)
-        if link.tunnel and _mtu(network, link) > fits:
+        if _mtu(network, link) > fits:
             smaller = inner_mtu(outer, nat_traversal=True)
             yield Problem(
                 file.place("links", index),

@@ -14,7 +14,7 @@ from pcg_netops.audit.run import audit, error_findings
 from pcg_netops.design.steering import stages
 from pcg_netops.errors import ExitCode, InputError, InputErrors
 from pcg_netops.inventory.workspace import Reading, Workspace, read_workspace
-from pcg_netops.render import render_stage
+from pcg_netops.render import StageRenderer
 
 _COLOURS = {
     Severity.ERROR: typer.colors.RED,
@@ -62,10 +62,11 @@ def run_check(root: Path, form: OutputFormat, fail_on: Severity) -> ExitCode:
 def _rendering(workspace: Workspace) -> list[InputError]:
     """What cannot be rendered: in each cutover, the errors of the first stage that has any."""
     errors: list[InputError] = []
+    renderer = StageRenderer(workspace)
     for cutover in workspace.cutovers.values():
         try:
             for stage in stages(cutover, workspace.services):
-                render_stage(workspace, stage)
+                renderer.render(stage)
         except InputError as error:
             errors += error.errors if isinstance(error, InputErrors) else (error,)
     return errors

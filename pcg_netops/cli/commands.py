@@ -181,10 +181,11 @@ def diff(
     from pcg_netops.design.steering import find_stage
     from pcg_netops.diff import diff_artifacts
     from pcg_netops.inventory.yamlfile import did_you_mean
-    from pcg_netops.render import render_stage
+    from pcg_netops.render import StageRenderer
 
     loaded, all_stages = _stages(workspace, cutover)
-    old, new = (render_stage(loaded, find_stage(all_stages, name)) for name in (before, after))
+    renderer = StageRenderer(loaded)
+    old, new = (renderer.render(find_stage(all_stages, name)) for name in (before, after))
     if host is not None and host not in new:
         raise InputError(f"no device '{host}'", remedy=did_you_mean(host, new))
     for part in diff_artifacts(old, new):

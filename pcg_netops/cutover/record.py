@@ -26,7 +26,7 @@ from pcg_netops.model.network import Network
 from pcg_netops.platforms import platform_named
 from pcg_netops.probes.engine import Probes
 from pcg_netops.probes.results import Bin
-from pcg_netops.render import Artifacts, render_stage
+from pcg_netops.render import Artifacts, StageRenderer
 
 _BIN_MS = 200
 _MEGABYTE = 1_000_000
@@ -153,11 +153,12 @@ def not_run(production: Workspace, lab: Workspace, plan: Sequence[Stage]) -> dic
     absent = {d.device for d in devices_that_ran(production, lab) if d.platform != d.ran}
     if not absent:
         return {}
+    renderer = StageRenderer(production)
     return digests(
         {
             stage.name: {
                 device: files
-                for device, files in render_stage(production, stage).items()
+                for device, files in renderer.render(stage).items()
                 if device in absent
             }
             for stage in plan

@@ -12,28 +12,59 @@ from pcg_netops.design.addressing import (
     host_of,
 )
 from pcg_netops.design.firewall import protect
-from pcg_netops.design.routing import route
+from pcg_netops.design.index import Index
+from pcg_netops.design.routing import Intent, route
 from pcg_netops.design.steering import Stage
 from pcg_netops.inventory.workspace import Workspace
-from pcg_netops.model.device import Device, Interface, Management, Role
+from pcg_netops.model.device import Device, Interface, Management, PrefixList, Role
 
 MANAGEMENT_INTERFACE = "eth0"
 HOST_PLATFORM = "host"
 
 
+class Designer:
+    """Designs the stages of one workspace. What they share is worked out once."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._index = Index(workspace.network, workspace.services)
+        self._addressing = address_network(workspace.network)
+        self._lists: dict[tuple[object, ...], PrefixList] = {}
+        self._routers: dict[str, tuple[object, Device]] = {}  # the latest, and what it was made for
+        self._hosts = {
+            host_of(site): _host(self._index, self._addressing, site)
+            for site in workspace.network.sites
+        }
+
+    def design(self, stage: Stage) -> dict[str, Device]:
+        """Every node's configuration at a stage, routers first, by name in the file's order.
+
+        A router that the stage leaves as it was at the one before is the same object.
+        """
+        intent = Intent(self._index, stage, self._lists)
+        return {
+            name: self._router(intent, name) for name in self._index.network.nodes
+        } | self._hosts
+
+    def _router(self, intent: Intent, name: str) -> Device:
+        stage = intent.stage
+        steers = self._index.network.nodes[name].role is Role.EDGE
+        made_for = (stage.exchanges, stage.allow_lists, stage.carriers if steers else None)
+        latest = self._routers.get(name)
+        if latest is None or latest[0] != made_for:
+            latest = (made_for, _router(self._workspace, intent, self._addressing, name))
+            self._routers[name] = latest
+        return latest[1]
+
+
 def design(workspace: Workspace, stage: Stage) -> dict[str, Device]:
-    """Every node's configuration at a stage, routers first, by name in the file's order."""
-    addressing = address_network(workspace.network)
-    routers = {
-        name: _router(workspace, stage, addressing, name) for name in workspace.network.nodes
-    }
-    hosts = {host_of(site): _host(workspace, addressing, site) for site in workspace.network.sites}
-    return routers | hosts
+    """Every node's configuration at one stage; for several stages, keep a `Designer`."""
+    return Designer(workspace).design(stage)
 
 
-def _router(workspace: Workspace, stage: Stage, addressing: Addressing, name: str) -> Device:
-    network, services = workspace.network, workspace.services
-    routing = route(network, services, stage, addressing, name)
+def _router(workspace: Workspace, intent: Intent, addressing: Addressing, name: str) -> Device:
+    network = intent.network
+    routing = route(intent, addressing, name)
     entry = workspace.hosts[name]
     assert entry.hostname is not None
     links = (neighbour.interface for neighbour in addressing.neighbours[name])
@@ -49,24 +80,20 @@ def _router(workspace: Workspace, stage: Stage, addressing: Addressing, name: st
         bgp=routing.bgp,
         prefix_lists=routing.prefix_lists,
         policies=routing.policies,
-        firewall=protect(network, services, stage, addressing, name),
+        firewall=protect(intent.index, intent.stage, addressing, name),
         management=Management(
             MANAGEMENT_INTERFACE, IPv4Address(entry.hostname), network.pools.management
         ),
     )
 
 
-def _host(workspace: Workspace, addressing: Addressing, name: str) -> Device:
+def _host(index: Index, addressing: Addressing, name: str) -> Device:
     """A site's end system: it has a client's address and those of every server of the site."""
-    network = workspace.network
-    site = network.sites[name]
+    site, services = index.network.sites[name], index.services.services
     inside = addressing.sites[site.node][name]
-    servers = set()
-    for service in workspace.services.services.values():
-        if service.prefix and service.prefix.subnet_of(site.prefix):
-            servers.add(first_usable(service.prefix))
-        if service.published and service.published.server in site.prefix:
-            servers.add(service.published.server)
+    servers = {first_usable(p) for s in index.reached_at(name) if (p := services[s].prefix)}
+    published = [services[service].published for service in index.published_at(name)]
+    servers |= {range_.server for range_ in published if range_}
     client = client_address(site.prefix)
     length = site.prefix.prefixlen
     return Device(

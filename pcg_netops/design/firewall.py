@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Network
 
 from pcg_netops.design.addressing import INSIDE, Addressing
+from pcg_netops.design.index import Index
 from pcg_netops.design.steering import Stage
 from pcg_netops.model.device import (
     Action,
@@ -21,23 +22,20 @@ from pcg_netops.model.device import (
     SourceNat,
 )
 from pcg_netops.model.network import Network
-from pcg_netops.model.services import Services
 
 Interfaces = tuple[str, ...]
 
 
-def protect(
-    network: Network, services: Services, stage: Stage, addressing: Addressing, node: str
-) -> Firewall:
+def protect(index: Index, stage: Stage, addressing: Addressing, node: str) -> Firewall:
     """The firewall of one node at one stage."""
-    zones = _zones(addressing, node)
+    network = index.network
     role = network.nodes[node].role
     if role is Role.GATEWAY:
-        return _gateway(network, services, node, zones)
+        return _gateway(index, node, _zones(addressing, node))
     if role is Role.EDGE:
         return _edge(network, addressing, node)
     if role is Role.PARTNER:
-        return _partner(network, services, stage, addressing, node)
+        return _partner(index, stage, addressing, node)
     return Firewall(stateful=False, default=Action.PERMIT, rules=())
 
 
@@ -53,14 +51,13 @@ def _prefixes(network: Network, sites: tuple[str, ...]) -> tuple[IPv4Network, ..
     return tuple(network.sites[name].prefix for name in sites)
 
 
-def _gateway(
-    network: Network, services: Services, node: str, zones: dict[str, Interfaces]
-) -> Firewall:
+def _gateway(index: Index, node: str, zones: dict[str, Interfaces]) -> Firewall:
+    network = index.network
     rules: list[FilterRule] = []
     destination: list[DestinationNat] = []
     source: list[SourceNat] = []
     inside = zones.get(INSIDE, ())
-    for name, service in services.services.items():
+    for name, service in index.services.services.items():
         outside = zones.get(service.domain, ())
         if not outside:
             continue
@@ -134,11 +131,9 @@ def _edge(network: Network, addressing: Addressing, node: str) -> Firewall:
     return Firewall(False, Action.DENY, tuple(rules))
 
 
-def _partner(
-    network: Network, services: Services, stage: Stage, addressing: Addressing, node: str
-) -> Firewall:
+def _partner(index: Index, stage: Stage, addressing: Addressing, node: str) -> Firewall:
     """A partner's allow-list: only addresses it was told of reach its services."""
-    rules = []
+    network, rules = index.network, []
     zones = _zones(addressing, node)
     for site_name, interface in addressing.sites[node].items():
         site = network.sites[site_name]
@@ -152,9 +147,9 @@ def _partner(
                 sources=(site.prefix,),
             )
         )
-        for name, service in services.services.items():
-            if service.prefix is None or not service.prefix.subnet_of(site.prefix):
-                continue
+        for name in index.reached_at(site_name):
+            service = index.services.services[name]
+            assert service.prefix is not None
             pools = tuple(allowed_pools(network, stage, service.domain))
             rules += [
                 FilterRule(

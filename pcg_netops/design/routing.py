@@ -8,11 +8,14 @@ better. docs/steering.md tells why both directions then meet the same stateful g
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import wraps
 from ipaddress import IPv4Network
+from typing import Concatenate, ParamSpec
 
 from pcg_netops.design.addressing import Addressing
+from pcg_netops.design.index import Index
 from pcg_netops.design.steering import Stage, gateway_order
 from pcg_netops.model.device import (
     Action,
@@ -43,13 +46,41 @@ class Routing:
     policies: tuple[RoutingPolicy, ...]
 
 
-@dataclass(frozen=True)
-class _Intent:
-    """What every node's routing is computed from."""
+Given = ParamSpec("Given")
 
-    network: Network
-    services: Services
+
+def _once(
+    make: Callable[Concatenate[Intent, Given], PrefixList],
+) -> Callable[Concatenate[Intent, Given], PrefixList]:
+    """A prefix list is the same for every node and at every stage: it is made once."""
+
+    @wraps(make)
+    def made(intent: Intent, /, *args: Given.args, **kwargs: Given.kwargs) -> PrefixList:
+        key = (make.__name__, *args, *kwargs.items())
+        if key not in intent.lists:
+            intent.lists[key] = make(intent, *args, **kwargs)
+        return intent.lists[key]
+
+    return made
+
+
+@dataclass(frozen=True)
+class Intent:
+    """What every node's routing at a stage is computed from."""
+
+    index: Index
     stage: Stage
+    lists: dict[tuple[object, ...], PrefixList] = field(default_factory=dict)  # shared by stages
+
+    @property
+    def network(self) -> Network:
+        """The network whose nodes these are."""
+        return self.index.network
+
+    @property
+    def services(self) -> Services:
+        """The services that it carries."""
+        return self.index.services
 
     def up(self, first: str, second: str) -> bool:
         """A session is up if every gateway on it belongs to an exchange that is."""
@@ -74,51 +105,59 @@ class _Intent:
 
     # Prefix lists: the vocabulary of all policies.
 
+    @_once
     def service(self, name: str) -> PrefixList:
         """The partner's range of a service."""
         prefix = self.services.services[name].prefix
         assert prefix is not None
         return _prefix_list(f"service-{name}", name, [prefix])
 
+    @_once
     def published(self, name: str) -> PrefixList:
         """The organisation's range of a service."""
         published = self.services.services[name].published
         assert published is not None
         return _prefix_list(f"published-{name}", name, [published.prefix])
 
+    @_once
     def site(self, name: str) -> PrefixList:
         """A site's local network."""
         return _prefix_list(f"site-{name}", f"site {name}", [self.network.sites[name].prefix])
 
-    def pools(self, gateway: str, domains: Iterable[str]) -> PrefixList:
+    @_once
+    def pools(self, gateway: str, domains: tuple[str, ...]) -> PrefixList:
         """A gateway's own translation pools."""
         nat = self.network.nodes[gateway].nat
-        domains = tuple(domains)
         name = f"pool-{gateway}" + (f"-{domains[0]}" if len(domains) < len(nat) else "")
         return _prefix_list(name, f"translation at {gateway}", [nat[d] for d in domains])
 
+    @_once
     def own(self) -> PrefixList:
         """Everything inside the organisation that a gateway may learn from an edge."""
         found = [site.prefix for site in self.network.sites.values() if site.domain is None]
         found += [s.published.prefix for s in self.services.services.values() if s.published]
         return _prefix_list("own", "the organisation", found)
 
+    @_once
     def partners(self, domain: str) -> PrefixList:
         """Everything that partners of a domain may announce to a gateway."""
         found = [site.prefix for site in self.network.sites.values() if site.domain == domain]
         found += [s.prefix for s in self._of(domain) if s.prefix]
         return _prefix_list(f"partners-{domain}", f"partners on {domain}", found)
 
-    def services_of(self, domains: Iterable[str]) -> PrefixList:
+    @_once
+    def services_of(self, domains: tuple[str, ...]) -> PrefixList:
         """The partners' ranges of all services: what a gateway tells the edges."""
         found = [s.prefix for domain in domains for s in self._of(domain) if s.prefix]
         return _prefix_list("services", "all services", found)
 
+    @_once
     def published_on(self, domain: str) -> PrefixList:
         """What a gateway tells a domain of the organisation."""
         found = [s.published.prefix for s in self._of(domain) if s.published]
         return _prefix_list(f"published-on-{domain}", f"services on {domain}", found)
 
+    @_once
     def within(self, domain: str) -> PrefixList:
         """Everything that may be known inside a domain; nothing else enters or leaves its cores."""
         parts = [self.partners(domain), self.published_on(domain)]
@@ -126,20 +165,23 @@ class _Intent:
         found += [node.nat[domain] for node in self.network.nodes.values() if domain in node.nat]
         return _prefix_list(f"domain-{domain}", f"domain {domain}", found)
 
+    @_once
     def at_partner(self, partner: str, domain: str) -> PrefixList:
         """What a partner announces to a domain: its own sites there and their services."""
         sites = [
-            site.prefix
-            for site in self.network.sites.values()
-            if site.node == partner and site.domain == domain
+            name
+            for name in self.index.sites_at(partner)
+            if self.network.sites[name].domain == domain
         ]
-        found = sites + [
-            s.prefix
-            for s in self._of(domain)
-            if s.prefix and any(s.prefix.subnet_of(site) for site in sites)
-        ]
+        found = [self.network.sites[name].prefix for name in sites]
+        for site in sites:
+            for name in self.index.reached_at(site):
+                service = self.services.services[name]
+                if service.prefix and service.domain == domain:
+                    found.append(service.prefix)
         return _prefix_list(f"own-on-{domain}", f"own sites on {domain}", found)
 
+    @_once
     def from_domain(self, domain: str) -> PrefixList:
         """What a partner needs to know of the organisation."""
         entries = self.published_on(domain).entries
@@ -148,7 +190,7 @@ class _Intent:
         return _prefix_list(f"from-{domain}", f"services on {domain}", found)
 
     def _of(self, domain: str) -> list[Service]:
-        return [s for s in self.services.services.values() if s.domain == domain]
+        return [self.services.services[name] for name in self.index.on(domain)]
 
 
 def _prefix_list(name: str, owner: str, prefixes: Iterable[IPv4Network]) -> PrefixList:
@@ -163,11 +205,9 @@ def _permit(prefixes: PrefixList) -> _Step:
     return prefixes, PolicyEntry(prefixes.owner, Action.PERMIT, prefixes.name)
 
 
-def route(
-    network: Network, services: Services, stage: Stage, addressing: Addressing, node: str
-) -> Routing:
+def route(intent: Intent, addressing: Addressing, node: str) -> Routing:
     """The routing of one node at one stage."""
-    intent = _Intent(network, services, stage)
+    network, services = intent.network, intent.services
     steps: dict[str, list[_Step]] = {}
     sessions = []
     for neighbour in addressing.neighbours[node]:
@@ -209,24 +249,20 @@ def route(
     )
 
 
-def _networks(intent: _Intent, node: str) -> tuple[IPv4Network, ...]:
+def _networks(intent: Intent, node: str) -> tuple[IPv4Network, ...]:
     """The prefixes a node originates."""
-    network, found = intent.network, set()
-    for site in network.sites.values():
-        if site.node != node:
-            continue
-        found.add(site.prefix)
-        for service in intent.services.services.values():
-            if service.prefix and service.prefix.subnet_of(site.prefix):
-                found.add(service.prefix)
-            if service.published and service.published.server in site.prefix:
-                found.add(service.published.prefix)
+    network, services, found = intent.network, intent.services.services, set()
+    for site in intent.index.sites_at(node):
+        found.add(network.sites[site].prefix)
+        found |= {p for name in intent.index.reached_at(site) if (p := services[name].prefix)}
+        published = [services[name].published for name in intent.index.published_at(site)]
+        found |= {range_.prefix for range_ in published if range_}
     if network.nodes[node].role is Role.GATEWAY:
         found.update(network.nodes[node].nat.values())
     return tuple(sorted(found))
 
 
-def _policies(intent: _Intent, node: str, peer: str, zone: str) -> tuple[list[_Step], list[_Step]]:
+def _policies(intent: Intent, node: str, peer: str, zone: str) -> tuple[list[_Step], list[_Step]]:
     """What a node lets in from a peer, and what it tells it."""
     network = intent.network
     role, peer_role = network.nodes[node].role, network.nodes[peer].role
@@ -244,14 +280,14 @@ def _policies(intent: _Intent, node: str, peer: str, zone: str) -> tuple[list[_S
     if role is Role.GATEWAY:
         return (
             [_permit(intent.partners(zone))],
-            [_permit(intent.published_on(zone)), _permit(intent.pools(node, [zone]))],
+            [_permit(intent.published_on(zone)), _permit(intent.pools(node, (zone,)))],
         )
     if role is Role.PARTNER:
         return [_permit(intent.from_domain(zone))], [_permit(intent.at_partner(node, zone))]
     return [_permit(intent.within(zone))], [_permit(intent.within(zone))]
 
 
-def _edge_import(intent: _Intent, edge: str, gateway: str) -> list[_Step]:
+def _edge_import(intent: Intent, edge: str, gateway: str) -> list[_Step]:
     """Outbound steering: the exchange's rank decides, then the edge's liking of the gateway."""
     network = intent.network
     exchange = network.exchange_of(gateway)
@@ -270,11 +306,11 @@ def _edge_import(intent: _Intent, edge: str, gateway: str) -> list[_Step]:
             med=_METRIC_STEP * gateways.index(gateway),
         )
         steps.append((prefixes, entry))
-    steps.append(_permit(intent.pools(gateway, network.nodes[gateway].nat)))
+    steps.append(_permit(intent.pools(gateway, tuple(network.nodes[gateway].nat))))
     return steps
 
 
-def _edge_export(intent: _Intent, edge: str, gateway: str) -> list[_Step]:
+def _edge_export(intent: Intent, edge: str, gateway: str) -> list[_Step]:
     """Inbound steering: one prepended AS number for each gateway that is liked better.
 
     The metric then draws a gateway to the edge that the server is behind.

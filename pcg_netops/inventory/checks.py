@@ -38,8 +38,12 @@ def cross_check(sources: Sources) -> Iterator[InputError]:
     yield from check_network(*sources.network)
     yield from _check_hosts(sources)
     yield from _check_overlaps(sources)
+    sites: dict[str | None, set[str]] = {None: set()}
+    for name, site in network.sites.items():
+        sites.setdefault(site.domain, set()).add(name)
     for name, service in services.services.items():
-        yield from _check_service(sources, name, service)
+        own, theirs = sites[None], sites.get(service.domain, set())
+        yield from _check_service(sources, name, service, own, theirs)
     yield from _check_twins(sources)
     for file, cutover in sources.cutovers.values():
         yield from check_cutover(network, services, file, cutover)
@@ -48,7 +52,7 @@ def cross_check(sources: Sources) -> Iterator[InputError]:
 def _check_hosts(sources: Sources) -> Iterator[InputError]:
     file, hosts = sources.hosts
     network = sources.network[1]
-    for name in network.nodes.keys() - hosts.keys():
+    for name in [name for name in network.nodes if name not in hosts]:
         yield contradiction(
             f"node '{name}' of network.yaml has no host entry",
             place=file.name,
@@ -136,18 +140,19 @@ def _overlaps(
             widest = claim
 
 
-def _check_service(sources: Sources, name: str, service: Service) -> Iterator[InputError]:
+def _check_service(
+    sources: Sources, name: str, service: Service, own: set[str], theirs: set[str]
+) -> Iterator[InputError]:
+    """What contradicts one service, given the organisation's sites and those of its domain."""
     file, network = sources.services[0], sources.network[1]
     path: tuple[Key, ...] = ("services", name)
     yield from dangling(file, "domain", service.domain, network.domains, *path, "domain")
-    own = {site for site, value in network.sites.items() if value.domain is None}
-    theirs = {site for site, value in network.sites.items() if value.domain == service.domain}
     for field, known in (("sites", own), ("partners", theirs)):
         for index, site in enumerate(getattr(service, field)):
             yield from dangling(file, "site", site, known, *path, field, index)
     needed = {"out": ("sites", "prefix"), "in": ("published", "partners")}
     wanted = needed.get(service.direction, needed["out"] + needed["in"])
-    for field in {"sites", "prefix", "published", "partners"}:
+    for field in ("sites", "prefix", "published", "partners"):
         if bool(getattr(service, field)) != (field in wanted):
             verb = "needs" if field in wanted else "cannot have"
             yield contradiction(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from functools import partial
 
 from pcg_netops.errors import InputError
@@ -13,10 +13,9 @@ contradiction = partial(InputError, code="PCG021")
 
 
 def dangling(
-    file: YamlFile, what: str, wanted: str, known: Iterable[str], *path: Key
+    file: YamlFile, what: str, wanted: str, known: Collection[str], *path: Key
 ) -> Iterator[InputError]:
     """One error if `wanted` is not among `known`."""
-    known = set(known)
     if wanted not in known:
         yield InputError(
             f"no {what} named '{wanted}'",

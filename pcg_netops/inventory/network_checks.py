@@ -34,7 +34,9 @@ def _check_exchanges(file: YamlFile, network: Network) -> Iterator[InputError]:
                     remedy="a gateway belongs to one exchange",
                 )
             owners[gateway] = exchange
-    for name in set(network.with_role(Role.GATEWAY)) - owners.keys():
+    for name in network.with_role(Role.GATEWAY):
+        if name in owners:
+            continue
         yield contradiction(
             f"gateway '{name}' belongs to no exchange",
             place=file.place("nodes", name),
@@ -76,7 +78,7 @@ def _check_core(file: YamlFile, network: Network, name: str) -> Iterator[InputEr
 
 def _check_gateway(file: YamlFile, network: Network, name: str) -> Iterator[InputError]:
     nat = network.nodes[name].nat
-    for domain in network.domains.keys() - nat.keys():
+    for domain in [domain for domain in network.domains if domain not in nat]:
         yield contradiction(
             f"gateway '{name}' has no translation pool for domain '{domain}'",
             place=file.place("nodes", name),
@@ -166,6 +168,7 @@ def _check_reach(file: YamlFile, network: Network) -> Iterator[InputError]:
             if end not in network.nodes or other not in network.nodes:
                 return  # said already
             peers[end].add((network.nodes[other].role, network.nodes[other].domain))
+    partners = set(network.with_role(Role.PARTNER))
     needed: list[tuple[str, Role, str | None]] = []
     for name in network.with_role(Role.GATEWAY):
         needed.append((name, Role.EDGE, None))
@@ -173,7 +176,7 @@ def _check_reach(file: YamlFile, network: Network) -> Iterator[InputError]:
     needed += [
         (site.node, Role.CORE, site.domain)
         for site in network.sites.values()
-        if site.domain and site.node in network.with_role(Role.PARTNER)
+        if site.domain and site.node in partners
     ]
     for name, role, domain in dict.fromkeys(needed):
         if (role, domain) not in peers[name]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Literal
 
@@ -119,9 +120,11 @@ class Network(Model):
 
     def exchange_of(self, gateway: str) -> str:
         """The exchange a gateway belongs to."""
-        return next(
-            name for name, exchange in self.exchanges.items() if gateway in exchange.gateways
-        )
+        return self._exchanges_of[gateway]
+
+    @cached_property
+    def _exchanges_of(self) -> dict[str, str]:
+        return {g: name for name, exchange in self.exchanges.items() for g in exchange.gateways}
 
     def gateway_of(self, address: IPv4Address) -> str | None:
         """The gateway whose translation pool holds the address, if any."""
@@ -133,10 +136,31 @@ class Network(Model):
     def site_of(self, prefix: IPv4Network | IPv4Address) -> str | None:
         """The site whose network holds the prefix or address, if any."""
         wanted = IPv4Network(prefix)
-        return next(
-            (name for name, site in self.sites.items() if wanted.subnet_of(site.prefix)), None
+        first = int(wanted.network_address)
+        holders = (
+            names.get(first >> 32 - length)
+            for length, names in self._sites_by_length.items()
+            if length <= wanted.prefixlen
         )
+        return next((name for name in holders if name), None)
+
+    @cached_property
+    def _sites_by_length(self) -> dict[int, dict[int, str]]:
+        """Length of a prefix -> its leading bits -> the site."""
+        found: dict[int, dict[int, str]] = {}
+        for name, site in self.sites.items():
+            length = site.prefix.prefixlen
+            leading = int(site.prefix.network_address) >> 32 - length
+            found.setdefault(length, {}).setdefault(leading, name)
+        return found
 
     def with_role(self, role: Role) -> tuple[str, ...]:
         """Names of all nodes of a role, in the file's order."""
-        return tuple(name for name, node in self.nodes.items() if node.role is role)
+        return self._by_role[role]
+
+    @cached_property
+    def _by_role(self) -> dict[Role, tuple[str, ...]]:
+        return {
+            role: tuple(name for name, node in self.nodes.items() if node.role is role)
+            for role in Role
+        }

@@ -12,8 +12,9 @@ import pytest
 
 from pcg_netops.design.steering import find_stage, stages
 from pcg_netops.inventory.workspace import load_workspace
+from pcg_netops.model.device import Role
 from pcg_netops.platforms.linux import LINUX
-from pcg_netops.render import Artifacts, render_stage
+from pcg_netops.render import Artifacts, StageRenderer, render_stage
 from tests.conftest import REPOSITORY, SMALL, Pcg
 
 _DIGESTS = """
@@ -76,6 +77,25 @@ def _rendered(root: Path, phase: str) -> Artifacts:
     workspace = load_workspace(root)
     _, cutover = workspace.cutover()
     return render_stage(workspace, find_stage(stages(cutover, workspace.services), phase))
+
+
+@pytest.mark.parametrize("root", [REPOSITORY, SMALL], ids=["demonstration", "small"])
+def test_what_stages_share_changes_nothing(root: Path, workspace: Path) -> None:
+    """One renderer for all stages, in any order, says what a new one says for each."""
+    loaded = load_workspace(root if root is REPOSITORY else workspace)
+    every = stages(loaded.cutover()[1], loaded.services)
+    shared = StageRenderer(loaded)
+    for stage in (*every, *reversed(every), every[2]):
+        assert shared.render(stage) == render_stage(loaded, stage), stage.name
+
+
+def test_a_changed_copy_of_a_network_knows_its_own_sites(workspace: Path) -> None:
+    network = load_workspace(workspace).network
+    prefix = network.sites["ward"].prefix
+    assert (network.site_of(prefix), network.exchange_of("legacy-fw")) == ("ward", "legacy")
+    changed = network.model_copy(update={"sites": {}, "nodes": {}})
+    assert (changed.site_of(prefix), changed.with_role(Role.EDGE)) == (None, ())
+    assert network.site_of(prefix) == "ward"
 
 
 def test_a_digest_is_that_of_the_bytes(workspace: Path) -> None:
