@@ -37,3 +37,14 @@ def write_whole(path: Path, text: str) -> None:
             place=str(path),
             remedy="make room or give permission there, or name another folder",
         ) from None
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, also while it is written."""
+    path.unlink(missing_ok=True)
+    with open(path, "w", encoding="utf-8", opener=_private) as file:
+        file.write(text)

@@ -26,7 +26,7 @@ def table() -> str:
         ),
         [
             "pushed by pcg",
-            *("yes" if all(k.delivery for k in p.artifacts) else "not yet" for p in platforms),
+            *("yes" if p.delivered else "not yet" for p in platforms),
         ],
     ]
     lines = "".join(f"| {' | '.join(row)} |\n" for row in rows)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
+import secrets
 import time
 from collections.abc import Mapping, Set
 from dataclasses import replace
@@ -13,18 +16,21 @@ from typing import Any
 
 from pcg_netops.design.reachability import known_prefixes
 from pcg_netops.errors import LabError
+from pcg_netops.files import write_private
 from pcg_netops.inventory.workspace import Workspace
 from pcg_netops.lab.base import Lab
 from pcg_netops.lab.netns import USERNAME, NetnsLab
 from pcg_netops.lab.topology import Topology, from_devices, to_yaml
 from pcg_netops.model.device import Device
 from pcg_netops.push.runner import Pusher
+from pcg_netops.push.secrets import Secrets
 from pcg_netops.render import Artifacts
 
 IMAGE = "pcg-netops/node:latest"
 _CONVERGENCE_LIMIT_S = 30.0
 _POLL_S = 0.1
 _PLATFORM = "linux"  # of every node of a lab
+_LAB_KEY = Path("startup", "secrets.key")
 
 
 def stand_ins(workspace: Workspace) -> Workspace:
@@ -42,13 +48,27 @@ def topology_of(workspace: Workspace, devices: Mapping[str, Device]) -> Topology
     return from_devices(network.name, list(devices.values()), network.pools.management, IMAGE)
 
 
+def lab_secrets(folder: Path) -> Secrets:
+    """Values for a lab's secrets, at random for each folder: a lab needs none of production's.
+
+    They follow from a key beside the startup files, so that a later push has the same ones.
+    """
+    path = folder / _LAB_KEY
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_private(path, secrets.token_hex())
+    key = path.read_bytes()
+    return Secrets(lambda name: hmac.new(key, name.encode(), hashlib.sha256).hexdigest()[:24])
+
+
 def write_startup(folder: Path, artifacts: Artifacts) -> None:
     """The saved configuration of every device, where the topology's binds look for it."""
+    values = lab_secrets(folder)
     for device, files in artifacts.items():
         target = folder / "startup" / device
         target.mkdir(parents=True, exist_ok=True)
         for artifact in files.values():
-            (target / artifact.name).write_text(artifact.text, encoding="utf-8")
+            write_private(target / artifact.name, values.fill(artifact.text))
 
 
 def boot(
@@ -126,4 +146,4 @@ def pusher_for(workspace: Workspace, lab: NetnsLab) -> Pusher:
             "alt_key_file": str(lab.known_hosts),
         }
 
-    return Pusher(workspace, extras)
+    return Pusher(workspace, extras, lab_secrets(lab.known_hosts.parent))

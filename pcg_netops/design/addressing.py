@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from itertools import islice
 
-from pcg_netops.model.device import Bfd, Interface
-from pcg_netops.model.network import Network
+from pcg_netops.model.device import Authentication, Bfd, Interface
+from pcg_netops.model.network import Link, Network
+from pcg_netops.model.secret import Secret
 
 INSIDE = "inside"  # the firewall zone of the organisation's own network
 
@@ -44,6 +45,8 @@ class Neighbour:
     peer: str
     peer_address: IPv4Address
     bfd: Bfd
+    ttl_security: bool
+    authentication: Authentication | None
 
 
 @dataclass(frozen=True)
@@ -96,9 +99,18 @@ def address_network(network: Network) -> Addressing:
                     other,
                     addresses[other],
                     Bfd(timers.interval_ms, timers.multiplier),
+                    link.ttl_security,
+                    _authentication(network, link),
                 )
             )
     return Addressing(loopbacks, sites, {node: tuple(found) for node, found in neighbours.items()})
+
+
+def _authentication(network: Network, link: Link) -> Authentication | None:
+    """The link's own, or that of its domain, or that of the network."""
+    domain = network.domains.get(_zone(network, link.between))
+    chosen = link.authentication or (domain and domain.authentication) or network.authentication
+    return Authentication(chosen.method, Secret(chosen.secret)) if chosen else None
 
 
 def _zone(network: Network, ends: tuple[str, str]) -> str:

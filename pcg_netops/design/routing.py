@@ -229,6 +229,9 @@ def route(intent: Intent, addressing: Addressing, node: str) -> Routing:
                 next_hop_self=internal,
                 maximum_prefixes=_PREFIX_HEADROOM * max(allowed, everything),
                 up=intent.up(node, peer),
+                # Cisco has it for external sessions only; the other ones stay inside.
+                ttl_security=neighbour.ttl_security and not internal,
+                authentication=neighbour.authentication,
             )
         )
     lists = {

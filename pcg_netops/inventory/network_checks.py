@@ -9,16 +9,38 @@ from pcg_netops.inventory.compose import Key
 from pcg_netops.inventory.contradiction import contradiction, dangling
 from pcg_netops.inventory.yamlfile import YamlFile
 from pcg_netops.model.device import Role
-from pcg_netops.model.network import Network
+from pcg_netops.model.network import BgpAuthentication, Network
 
 
 def check_network(file: YamlFile, network: Network) -> Iterator[InputError]:
     """Every contradiction within the network itself."""
+    yield from _check_secrets(file, network)
     yield from _check_exchanges(file, network)
     yield from _check_nodes(file, network)
     yield from _check_sites(file, network)
     yield from _check_topology(file, network)
     yield from _check_reach(file, network)
+
+
+def _check_secrets(file: YamlFile, network: Network) -> Iterator[InputError]:
+    """Every secret that is asked for has to be there, and no other."""
+    used: list[tuple[str, tuple[Key, ...]]] = []
+    places: list[tuple[BgpAuthentication | None, tuple[Key, ...]]] = [
+        (network.authentication, ()),
+        *((domain.authentication, ("domains", name)) for name, domain in network.domains.items()),
+        *((link.authentication, ("links", index)) for index, link in enumerate(network.links)),
+    ]
+    for authentication, path in places:
+        if authentication:
+            used.append((authentication.secret, (*path, "authentication", "secret")))
+    for name, path in used:
+        yield from dangling(file, "secret", name, network.secrets, *path)
+    for name in network.secrets.keys() - {name for name, _ in used}:
+        yield contradiction(
+            f"secret '{name}' is not used",
+            place=file.place("secrets", name),
+            remedy="remove it, or name it where it belongs",
+        )
 
 
 def _check_exchanges(file: YamlFile, network: Network) -> Iterator[InputError]:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
+from pcg_netops.model.secret import Secret
+
 
 class Role(StrEnum):
     """What a node does in the network; decides its policies and filters."""
@@ -85,11 +87,27 @@ class Bfd:
     multiplier: int
 
 
+class AuthenticationMethod(StrEnum):
+    """How the TCP segments of a BGP session are authenticated."""
+
+    MD5 = "md5"  # RFC 2385
+    AO = "ao"  # RFC 5925
+
+
+@dataclass(frozen=True)
+class Authentication:
+    """What proves that a segment comes from the peer."""
+
+    method: AuthenticationMethod
+    secret: Secret
+
+
 @dataclass(frozen=True)
 class BgpSession:
     """A BGP session over one link, with a policy in each direction.
 
-    One that is not `up` is configured and shut down: bringing it up is a change of one line.
+    One that is not `up` is configured and shut down: bringing it up is a change of one line. With
+    `ttl_security` nothing is taken from a sender that is not on the link (RFC 5082).
     """
 
     peer: str
@@ -102,6 +120,8 @@ class BgpSession:
     next_hop_self: bool
     maximum_prefixes: int
     up: bool
+    ttl_security: bool = False
+    authentication: Authentication | None = None
 
 
 @dataclass(frozen=True)

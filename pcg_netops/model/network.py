@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from pcg_netops.model.base import Asn, Flag, Model, Mtu, Name, Names, Prefix, Text, once
-from pcg_netops.model.device import Role
+from pcg_netops.model.device import AuthenticationMethod, Role
+from pcg_netops.model.secret import SecretReference
 
 
 class Profile(StrEnum):
@@ -26,6 +27,15 @@ def _roomy(prefix: IPv4Network) -> IPv4Network:
     return prefix
 
 
+class BgpAuthentication(Model):
+    """How BGP sessions prove who they are."""
+
+    method: Annotated[
+        AuthenticationMethod, Field(description="md5 (RFC 2385) or ao (TCP-AO, RFC 5925)")
+    ] = AuthenticationMethod.MD5
+    secret: Annotated[Name, Field(description="name of a secret")]
+
+
 class Domain(Model):
     """A shared network that services are reached on, kept apart from every other."""
 
@@ -34,6 +44,9 @@ class Domain(Model):
         Literal["forbidden"],
         Field(description="forbidden: no IPv6 address, route or packet reaches this domain"),
     ] = "forbidden"
+    authentication: Annotated[
+        BgpAuthentication | None, Field(description="of BGP sessions on this domain's links")
+    ] = None
 
 
 class Exchange(Model):
@@ -90,6 +103,12 @@ class Link(Model):
     tunnel: Annotated[
         Flag, Field(description="true: in production this link is an IPsec tunnel")
     ] = False
+    authentication: Annotated[
+        BgpAuthentication | None, Field(description="of the BGP session on this link")
+    ] = None
+    ttl_security: Annotated[
+        Flag, Field(description="false: the other side of an external session cannot do RFC 5082")
+    ] = True
 
 
 class Pools(Model):
@@ -117,6 +136,14 @@ class Network(Model):
     pools: Pools
     mtu: Mtu = 1500
     bfd: BfdTimers = BfdTimers(interval_ms=300, multiplier=3)
+    secrets: Annotated[
+        dict[Name, SecretReference],
+        Field(default_factory=dict, description="where the value of each secret is kept, by name"),
+    ]
+    authentication: Annotated[
+        BgpAuthentication | None,
+        Field(description="of BGP sessions whose link and domain have none of their own"),
+    ] = None
 
     def exchange_of(self, gateway: str) -> str:
         """The exchange a gateway belongs to."""

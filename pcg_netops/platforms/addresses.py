@@ -1,4 +1,4 @@
-"""What routers need to know of a device's interfaces, addresses and originated prefixes."""
+"""What routers need to know of a device's interfaces, addresses, keys and own prefixes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
-from pcg_netops.model.device import Device, Interface
+from pcg_netops.model.device import AuthenticationMethod, Device, Interface
+from pcg_netops.model.secret import Secret
+
+AO = AuthenticationMethod.AO
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,12 @@ def statics(device: Device) -> tuple[Static, ...]:
         for prefix in device.bgp.networks
         if prefix not in connected
     )
+
+
+def key_chains(device: Device) -> tuple[Secret, ...]:
+    """The secrets of sessions that authenticate by TCP-AO, each once."""
+    found = [session.authentication for session in device.bgp.sessions] if device.bgp else []
+    return tuple(dict.fromkeys(a.secret for a in found if a and a.method is AO))
 
 
 def numbered(device: Device) -> Iterator[tuple[Interface, int]]:

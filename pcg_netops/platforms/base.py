@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -66,9 +67,15 @@ class Platform:
     artifacts: tuple[ArtifactKind, ...]  # in the order in which they are applied
     spells: Mapping[Feature, str]
     refuses: Mapping[Feature, str]
+    concealed: re.Pattern[str] | None = None  # what of its output is not to be shown, after \1
     guard: str = ""  # shell script of a platform that is pushed to: arm SECONDS, confirm, revert
     limits: Callable[[Device], Iterator[str]] = no_limits
     view: Callable[[Device], Mapping[str, object]] = nothing_further
+
+    @property
+    def delivered(self) -> frozenset[str]:
+        """The names of the files that a push carries to the device."""
+        return frozenset(kind.name for kind in self.artifacts if kind.delivery)
 
     def unsayable(self, device: Device) -> Iterator[str]:
         """What of this device the platform cannot say, and why."""

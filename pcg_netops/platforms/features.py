@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 
-from pcg_netops.model.device import Device, Firewall, PolicyEntry
+from pcg_netops.model.device import AuthenticationMethod, Device, Firewall, PolicyEntry
 
 
 class Feature(StrEnum):
@@ -16,6 +16,9 @@ class Feature(StrEnum):
     SESSIONS = "BGP session with a policy in each direction"
     SHUTDOWN = "BGP session that is configured and shut down"
     BFD = "BFD"
+    TTL_SECURITY = "BGP session with TTL security (RFC 5082)"
+    TCP_MD5 = "BGP session authenticated by TCP MD5 (RFC 2385)"
+    TCP_AO = "BGP session authenticated by TCP-AO (RFC 5925)"
     NEXT_HOP_SELF = "next hop self"
     MAXIMUM_PREFIXES = "maximum number of prefixes"
     PREFIX_LISTS = "prefix list with its owner"
@@ -39,6 +42,13 @@ def _any_session(device: Device, field: str) -> bool:
     return device.bgp is not None and any(getattr(s, field) for s in device.bgp.sessions)
 
 
+def _authenticated(device: Device, method: AuthenticationMethod) -> bool:
+    return device.bgp is not None and any(
+        session.authentication is not None and session.authentication.method is method
+        for session in device.bgp.sessions
+    )
+
+
 def _any_entry(device: Device, wanted: Callable[[PolicyEntry], bool]) -> bool:
     return any(wanted(entry) for policy in device.policies for entry in policy.entries)
 
@@ -55,6 +65,9 @@ _USED: Mapping[Feature, Callable[[Device], bool]] = {
         device.bgp is not None and not all(session.up for session in device.bgp.sessions)
     ),
     Feature.BFD: lambda device: _any_session(device, "bfd"),
+    Feature.TTL_SECURITY: lambda device: _any_session(device, "ttl_security"),
+    Feature.TCP_MD5: lambda device: _authenticated(device, AuthenticationMethod.MD5),
+    Feature.TCP_AO: lambda device: _authenticated(device, AuthenticationMethod.AO),
     Feature.NEXT_HOP_SELF: lambda device: _any_session(device, "next_hop_self"),
     Feature.MAXIMUM_PREFIXES: lambda device: _any_session(device, "maximum_prefixes"),
     Feature.PREFIX_LISTS: lambda device: bool(device.prefix_lists),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from pcg_netops.model.device import Action, Device
-from pcg_netops.platforms.addresses import numbered, off_its_network, statics
+from pcg_netops.platforms.addresses import key_chains, numbered, off_its_network, statics
 from pcg_netops.platforms.base import ArtifactKind, Platform
 from pcg_netops.platforms.features import Feature
 from pcg_netops.platforms.filters import (
@@ -33,6 +33,9 @@ _SPELLS = {
     Feature.SESSIONS: "`neighbor`, a `route-map` in each direction",
     Feature.SHUTDOWN: "`neighbor … shutdown`",
     Feature.BFD: "`bfd interval` of the interface, `fall-over bfd single-hop`",
+    Feature.TTL_SECURITY: "`neighbor … ttl-security hops 1`",
+    Feature.TCP_MD5: "`neighbor … password`",
+    Feature.TCP_AO: "`key chain … tcp`, `neighbor … ao`",
     Feature.NEXT_HOP_SELF: "`next-hop-self`",
     Feature.MAXIMUM_PREFIXES: "`maximum-prefix`",
     Feature.PREFIX_LISTS: "`ip prefix-list`, `description`",
@@ -91,6 +94,7 @@ def _view(device: Device) -> Mapping[str, object]:
         "policies": policies,
         "closed_zones": [zone for zone in found if zone not in within],
         "statics": statics(device),
+        "key_chains": key_chains(device),
     }
 
 

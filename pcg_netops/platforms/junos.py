@@ -18,7 +18,7 @@ from pcg_netops.model.device import (
     Firewall,
     SourceNat,
 )
-from pcg_netops.platforms.addresses import numbered, off_its_network, statics
+from pcg_netops.platforms.addresses import key_chains, numbered, off_its_network, statics
 from pcg_netops.platforms.base import ArtifactKind, Platform
 from pcg_netops.platforms.features import Feature
 from pcg_netops.platforms.filters import (
@@ -44,6 +44,9 @@ _SPELLS = {
     Feature.SESSIONS: "`group` of one `neighbor`, `import` and `export`",
     Feature.SHUTDOWN: "`inactive: group`",
     Feature.BFD: "`bfd-liveness-detection`",
+    Feature.TTL_SECURITY: "`ttl 255`, and the filter of `lo0` takes nothing less",
+    Feature.TCP_MD5: "`authentication-key`",
+    Feature.TCP_AO: "`authentication-key-chains`, `authentication-algorithm ao`",
     Feature.NEXT_HOP_SELF: "`next-hop self` in the export chain",
     Feature.MAXIMUM_PREFIXES: "`prefix-limit … teardown`",
     Feature.PREFIX_LISTS: "`route-filter-list`, annotated",
@@ -119,6 +122,7 @@ def _view(device: Device) -> Mapping[str, object]:
     return {
         "names": names,
         "statics": statics(device),
+        "key_chains": key_chains(device),
         "filters": {names[f.interface.name]: f for f in interface_filters(device)},
         "zones": zones(device),
         "reset_from": zones_of(device, firewall.reset_from) if firewall.reset_from else (),

@@ -4,6 +4,7 @@
 # confirmation, or the end of the time.
 #   sh guard arm SECONDS | confirm | revert
 set -eu
+umask 077
 guard=/run/pcg/guard
 reload=/usr/lib/frr/frr-reload.py
 
@@ -37,7 +38,7 @@ revert)
     mv "$guard" "$guard.reverting" 2>/dev/null || exit 0 # confirmed, or reverted already
     stop_timer "$guard.reverting"
     nft -f "$guard.reverting/nftables.conf"
-    python3 $reload --reload "$guard.reverting/frr.conf"
+    python3 $reload --log-level error --reload "$guard.reverting/frr.conf"
     rm -rf "$guard.reverting"
     ;;
 esac

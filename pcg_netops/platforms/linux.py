@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import re
 from importlib.resources import files
 
 from pcg_netops.platforms.base import ArtifactKind, Delivery, Platform
 from pcg_netops.platforms.features import Feature
 
-_RELOAD = "python3 /usr/lib/frr/frr-reload.py"
+# Its log and the file that it hands to vtysh would show secrets to others.
+_RELOAD = "python3 /usr/lib/frr/frr-reload.py --log-level error"
 _HEADINGS = ("Lines To Delete", "Lines To Add")
 
 
@@ -35,6 +37,8 @@ _SPELLS = {
     Feature.SESSIONS: "`neighbor`, a `route-map` in each direction",
     Feature.SHUTDOWN: "`neighbor … shutdown`",
     Feature.BFD: "`bfd profile`",
+    Feature.TTL_SECURITY: "`neighbor … ttl-security hops 1`",
+    Feature.TCP_MD5: "`neighbor … password`",
     Feature.NEXT_HOP_SELF: "`next-hop-self`",
     Feature.MAXIMUM_PREFIXES: "`maximum-prefix`",
     Feature.PREFIX_LISTS: "`ip prefix-list`, `description`",
@@ -48,6 +52,10 @@ _SPELLS = {
     Feature.DESTINATION_NAT: "`dnat`",
     Feature.SOURCE_NAT: "`snat`",
     Feature.MANAGEMENT: "nftables `input` chain; the interface and its SSH server are the host's",
+}
+
+_REFUSES = {
+    Feature.TCP_AO: "FRR 8.4 has TCP MD5 alone, and the kernel has TCP-AO from 6.7 on",
 }
 
 LINUX = Platform(
@@ -76,7 +84,7 @@ LINUX = Platform(
                 saved="/var/lib/pcg/frr.conf",
                 # Only vtysh knows every command; only frr-reload.py knows what it would change.
                 validate=f"vtysh -C -f {{file}} && {_RELOAD} --test {{file}}",
-                apply=f"{_RELOAD} --reload {{file}}",
+                apply=f"(umask 077 && {_RELOAD} --reload {{file}})",
                 read_back=f"{_RELOAD} --test {{file}}",
                 reference=None,
                 residue=_frr_residue,
@@ -84,6 +92,7 @@ LINUX = Platform(
         ),
     ),
     spells=_SPELLS,
-    refuses={},
+    refuses=_REFUSES,
+    concealed=re.compile(r"(neighbor \S+ password )\S+"),
     guard=files("pcg_netops.platforms").joinpath("linux-guard.sh").read_text(),
 )

@@ -1,9 +1,10 @@
 """One SSH connection to one device, with its host key strictly checked.
 
 Registered with Nornir as `pcg`. It is Netmiko's ConnectHandler with two differences from
-nornir_netmiko's plug-in: a host key that is not already known is refused, and three more extras are
+nornir_netmiko's plug-in: a host key that is not already known is refused, and four more extras are
 taken. `name` is what errors call the device, `dial` opens the TCP connection (a lab's management
-network is not this machine's), `private_key` is an Ed25519 key as text, which never touches a disk.
+network is not this machine's), `private_key` is an Ed25519 key as text, which never touches a disk,
+`secrets` gives values to files that are uploaded. What a device prints is told without them.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from io import StringIO
+from pathlib import Path
 from socket import socket
 from typing import Any
 
@@ -22,6 +24,7 @@ from paramiko import Ed25519Key, SSHException
 
 from pcg_netops.errors import PushError
 from pcg_netops.platforms import platform_named
+from pcg_netops.push.secrets import Secrets, looked_up
 
 CONNECTION = "pcg"
 _ENDED = re.compile(r"\r?\n?pcg-ended:(\d+)\r?\n")
@@ -30,14 +33,19 @@ _ENDED = re.compile(r"\r?\n?pcg-ended:(\d+)\r?\n")
 class DeviceConnection:
     """A shell on a device; one command at a time."""
 
-    def __init__(self, name: str, netmiko: Any) -> None:
+    def __init__(
+        self, name: str, netmiko: Any, secrets: Secrets, concealed: re.Pattern[str] | None
+    ) -> None:
         self._name = name
         self._netmiko = netmiko
+        self._secrets = secrets
+        self._concealed = concealed
 
     def upload(self, path: str, text: str) -> None:
-        """Write a file on the device over SFTP, readable by its owner only."""
+        """Write a file on the device over SFTP, readable by its owner only, with its secrets."""
+        filled = self._secrets.fill(text)
         try:
-            self._upload(path, text)
+            self._upload(path, filled)
         except (SSHException, OSError) as error:
             raise PushError(
                 f"cannot write {path}: {error}",
@@ -53,8 +61,8 @@ class DeviceConnection:
             except FileNotFoundError:
                 sftp.mkdir(folder, mode=0o700)
             with sftp.open(path, "w") as file:
+                sftp.chmod(path, 0o600)
                 file.write(text)
-            sftp.chmod(path, 0o600)
 
     def run(self, command: str, timeout: float = 30.0) -> str:
         """What a command printed. Raises PushError with the device's own words if it failed.
@@ -71,14 +79,14 @@ class DeviceConnection:
             )
         except (NetmikoBaseException, SSHException, OSError) as error:
             raise PushError(
-                f"no answer to '{command}': {error}",
+                f"no answer to '{command}': {self._conceal(str(error))}",
                 place=self._name,
                 remedy="look at the device: the command may have run",
-            ) from error
+            ) from None
         ended = _ENDED.search(output)
         if ended is None:
             raise PushError(f"'{command}' gave no exit status", place=self._name)
-        printed: str = output[: ended.start()].replace("\r\n", "\n").strip("\n")
+        printed = self._conceal(output[: ended.start()].replace("\r\n", "\n").strip("\n"))
         if ended[1] != "0":
             raise PushError(
                 f"'{command}' failed with status {ended[1]}:\n{printed}",
@@ -86,6 +94,12 @@ class DeviceConnection:
                 remedy="correct the named line; nothing after it was sent",
             )
         return printed
+
+    def _conceal(self, printed: str) -> str:
+        """Without the values that we know, and those that stood on the device before."""
+        if self._concealed:
+            printed = self._concealed.sub(r"\1(not shown)", printed)
+        return self._secrets.conceal(printed)
 
     def close(self) -> None:
         """Log out."""
@@ -119,9 +133,11 @@ class DevicePlugin:
         dial: Callable[[], socket] | None = arguments.pop("dial", None)
         private_key: str | None = arguments.pop("private_key", None)
         name: str = arguments.pop("name", hostname)
+        secrets: Secrets = arguments.pop("secrets", None) or Secrets(looked_up({}, Path()))
+        kind = platform_named(platform or "")
         try:
             netmiko = ConnectHandler(
-                device_type=platform_named(platform or "").netmiko_type,
+                device_type=kind.netmiko_type,
                 sock=dial() if dial else None,
                 pkey=Ed25519Key.from_private_key(StringIO(private_key)) if private_key else None,
                 ssh_strict=True,
@@ -133,7 +149,7 @@ class DevicePlugin:
                 place=name,
                 remedy="check the address, the credentials and the known host key",
             ) from error
-        self.connection = DeviceConnection(name, netmiko)
+        self.connection = DeviceConnection(name, netmiko, secrets, kind.concealed)
 
     def close(self) -> None:
         """Log out, if ever logged in."""

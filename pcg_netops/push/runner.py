@@ -11,7 +11,9 @@ from nornir.core.task import Result, Task
 from pcg_netops.errors import PcgError, PushError
 from pcg_netops.inventory.nornir import Extras, nornir_of
 from pcg_netops.inventory.workspace import Workspace
+from pcg_netops.platforms import platform_named
 from pcg_netops.push.connection import CONNECTION
+from pcg_netops.push.secrets import Secrets, looked_up
 from pcg_netops.push.tasks import apply, arm, confirm, revert, stage
 from pcg_netops.render import Artifacts
 
@@ -22,9 +24,17 @@ GUARD_S = 120
 class Pusher:
     """Pushes to the devices of one workspace; connections stay open from push to push."""
 
-    def __init__(self, workspace: Workspace, extras: Extras) -> None:
-        """`extras` gives each host's connection its arguments (`push.connection`)."""
-        self._nornir = nornir_of(workspace, CONNECTION, extras)
+    def __init__(
+        self, workspace: Workspace, extras: Extras, secrets: Secrets | None = None
+    ) -> None:
+        """`extras` gives each host's connection its arguments (`push.connection`).
+
+        Without `secrets` they are looked up where the workspace says.
+        """
+        self._secrets = secrets or Secrets(looked_up(workspace.network.secrets, workspace.root))
+        self._nornir = nornir_of(
+            workspace, CONNECTION, lambda name: {"secrets": self._secrets, **extras(name)}
+        )
 
     def push(
         self,
@@ -40,9 +50,16 @@ class Pusher:
         this process dies. Waves are applied in order, and all are confirmed at the end.
 
         Raises PushError naming each host that failed and its own words, when every device is back
-        as it was; or, if that failed too, naming those that are not.
+        as it was; or, if that failed too, naming those that are not. Raises InputError before any
+        log-in if a secret has no value.
         """
         names = [name for wave in waves for name in wave]
+        self._secrets.require(
+            artifact.text
+            for name in names
+            for artifact in artifacts[name].values()
+            if artifact.name in self._delivered(name)
+        )
         say(f"staging on {', '.join(names)}")
         self._everywhere(names, "stage", lambda task: stage(task, artifacts[task.host.name]))
         begun = time.monotonic()
@@ -94,6 +111,9 @@ class Pusher:
     def close(self) -> None:
         """Log out everywhere."""
         self._nornir.close_connections(on_good=True, on_failed=True)
+
+    def _delivered(self, name: str) -> frozenset[str]:
+        return platform_named(self._nornir.inventory.hosts[name].platform or "").delivered
 
     def _everywhere(self, names: Sequence[str], action: str, act: Callable[[Task], Result]) -> None:
         """Act on all named devices at once. Raises PushError with what each failed one said."""

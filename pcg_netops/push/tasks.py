@@ -31,24 +31,22 @@ def _guard(task: Task) -> str:
 
 
 def _files(task: Task, artifacts: HostArtifacts) -> list[tuple[Delivery, str, Artifact]]:
-    """How each file is delivered, the path of its upload, and the artifact.
+    """How each file that a push carries is delivered, the path of its upload, and the artifact.
 
     Raises PushError for a platform whose files are rendered and not pushed yet.
     """
     platform = platform_named(task.host.platform or "")
-    found = []
-    for kind in platform.artifacts:
-        if kind.name not in artifacts:
-            continue
-        if kind.delivery is None:
-            raise PushError(
-                f"{kind.name} was not sent: files for {platform.title} are rendered, not pushed",
-                place=task.host.name,
-                remedy="load the rendered file with the device's own tools (docs/platforms.md)",
-            )
-        path = f"{platform.staging}/{kind.name}"
-        found.append((kind.delivery, path, artifacts[kind.name]))
-    return found
+    if not platform.delivered:
+        raise PushError(
+            f"nothing was sent: files for {platform.title} are rendered, not pushed",
+            place=task.host.name,
+            remedy="load the rendered files with the device's own tools (docs/platforms.md)",
+        )
+    return [
+        (kind.delivery, f"{platform.staging}/{kind.name}", artifacts[kind.name])
+        for kind in platform.artifacts
+        if kind.delivery and kind.name in artifacts
+    ]
 
 
 def stage(task: Task, artifacts: HostArtifacts) -> Result:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pcg_netops.cutover.bench import boot, pusher_for, wait_converged
+from pcg_netops.cutover.bench import boot, lab_secrets, pusher_for, wait_converged
 from pcg_netops.design.devices import design
 from pcg_netops.design.steering import Stage, stages
 from pcg_netops.errors import PushError
@@ -150,10 +150,13 @@ def test_what_is_pushed_runs_and_is_kept_for_the_next_start(
         f"applying on {', '.join(NODES[1:])}",
         "applying on hq-border",
     ]
+    values = lab_secrets(running.lab.known_hosts.parent)
     for node in NODES:
         for name, artifact in artifacts[node].items():
             kept = running.lab.run(node, ["cat", f"/var/lib/pcg/{name}"]).stdout
-            assert kept == artifact.text, node
+            assert kept == values.fill(artifact.text), node
+            mode = running.lab.run(node, ["stat", "-c", "%a", f"/var/lib/pcg/{name}"]).stdout
+            assert mode == "600\n"
     wait_converged(running.lab, design(running.workspace, running.named["build"]))
     again = running.state()
     pusher.push(artifacts, [NODES], said.append)

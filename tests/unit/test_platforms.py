@@ -17,6 +17,8 @@ from pcg_netops.errors import InputErrors, PushError
 from pcg_netops.inventory.workspace import Workspace, load_workspace
 from pcg_netops.model.device import (
     Action,
+    Authentication,
+    AuthenticationMethod,
     Bfd,
     Device,
     FilterRule,
@@ -27,6 +29,7 @@ from pcg_netops.model.device import (
     PrefixList,
     SourceNat,
 )
+from pcg_netops.model.secret import Secret
 from pcg_netops.platforms import PLATFORMS
 from pcg_netops.platforms.features import Feature
 from pcg_netops.push.runner import Pusher
@@ -71,7 +74,9 @@ def test_every_feature_is_spelled_or_refused(name: str) -> None:
 def test_the_workspaces_use_every_feature() -> None:
     # So that whatever a platform says it spells is compared in `meaning`.
     known = [*devices("small"), *devices("demonstration")]
-    assert {f for f in Feature if any(f.used_by(device) for device in known)} == set(Feature)
+    used = {f for f in Feature if any(f.used_by(device) for device in known)}
+    # No workspace can have TCP-AO and a lab: a test of its own compares it below.
+    assert used == set(Feature) - {Feature.TCP_AO}
 
 
 def test_the_table_in_the_documentation_is_what_the_platforms_say() -> None:
@@ -109,10 +114,13 @@ def test_a_rule_for_part_of_a_zone_is_refused(platform: str) -> None:
         rendered(wider, platform)
 
 
-def _bfd(interval: int, multiplier: int) -> Callable[[Device], Device]:
+_AO = Authentication(AuthenticationMethod.AO, Secret("bgp-ward"))
+
+
+def _session(**changes: Any) -> Callable[[Device], Device]:
     def change(device: Device) -> Device:
         assert device.bgp
-        sessions = tuple(replace(s, bfd=Bfd(interval, multiplier)) for s in device.bgp.sessions)
+        sessions = tuple(replace(s, **changes) for s in device.bgp.sessions)
         return replace(device, bgp=replace(device.bgp, sessions=sessions))
 
     return change
@@ -153,8 +161,14 @@ _WIDE = SourceNat(
 @pytest.mark.parametrize(
     ("platform", "name", "change", "said"),
     [
-        ("iosxe", "hospital", _bfd(20, 3), "BFD every 20 ms with health-net: 50 to 9999 ms"),
-        ("iosxe", "hospital", _bfd(300, 2), "BFD multiplier 2"),
+        ("linux", "hospital", _session(authentication=_AO), "TCP-AO (RFC 5925): FRR 8.4 has"),
+        (
+            "iosxe",
+            "hospital",
+            _session(bfd=Bfd(20, 3)),
+            "BFD every 20 ms with health-net: 50 to 9999 ms",
+        ),
+        ("iosxe", "hospital", _session(bfd=Bfd(300, 2)), "BFD multiplier 2"),
         ("iosxe", "hospital", _elsewhere, "the management address 192.0.2.1"),
         ("iosxe", "hospital", _firewall(default=Action.PERMIT), "permits by default"),
         ("iosxe", "hospital", _zone("h" * 31), "at most 40 letters together"),
@@ -183,6 +197,14 @@ def test_more_specifics_are_matched_where_a_prefix_list_wants_them(platform: str
     )
     changed = replace(partner, prefix_lists=lists)
     assert differences(facts_of(changed), READERS[platform](rendered(changed, platform))) == []
+
+
+@pytest.mark.parametrize("platform", ["iosxe", "junos"])
+def test_tcp_ao_is_said_where_a_platform_has_it(platform: str) -> None:
+    changed = _session(authentication=_AO)(device("hospital"))
+    found = rendered(changed, platform)
+    assert differences(facts_of(changed), READERS[platform](found)) == []
+    assert differences(facts_of(device("hospital")), READERS[platform](found)) != []
 
 
 def _commands(statement: Statement, path: tuple[str, ...] = ()) -> set[str]:

@@ -50,6 +50,10 @@ def facts_of(device: Device) -> Facts:
                 (s.bfd.interval_ms, s.bfd.multiplier) if s.bfd else None,
                 s.next_hop_self,
                 s.maximum_prefixes,
+                s.ttl_security,
+                (s.authentication.method.value, f"pcg_secret_{s.authentication.secret.name}_")
+                if s.authentication
+                else None,
             )
             for s in bgp.sessions
         },

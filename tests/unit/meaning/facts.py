@@ -42,6 +42,8 @@ class Session:
     bfd: tuple[int, int] | None
     next_hop_self: bool
     maximum: int
+    on_link: bool  # takes nothing from further away (RFC 5082)
+    authentication: tuple[str, str] | None  # method, what stands for the secret
 
 
 @dataclass(frozen=True)

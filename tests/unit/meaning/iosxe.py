@@ -144,8 +144,21 @@ class _Router:
                 self.bfd(IPv4Address(peer)) if "fall-over bfd single-hop" in about else None,
                 "next-hop-self" in within,
                 limits[0] if limits else 0,
+                "ttl-security hops 1" in about and rest.split()[1] != self.bgp.text.split()[2],
+                self.authentication(about),
             )
         return found
+
+    def authentication(self, about: list[str]) -> tuple[str, str] | None:
+        for said in about:
+            kind, _, what = said.partition(" ")
+            if kind == "password":
+                return "md5", what
+            if kind == "ao":
+                key = self.below("key 1", self.below(f"key chain {what.split()[0]} tcp"))
+                assert {"send-id 1", "recv-id 1"} <= {b.text for b in key}
+                return kind, value(key, "key-string ") or ""
+        return None
 
     def bfd(self, peer: IPv4Address) -> tuple[int, int] | None:
         for name, address in self.at.items():

@@ -201,7 +201,22 @@ class _Gateway:
             else None,
             "next-hop-self" in chain and self.sets_next_hop(),
             int(limit.said("maximum")[0]) if limit.all("teardown") else 0,
+            group.said("ttl") == ["255"] and self.takes_from_link_only(group.words[1]),
+            self.authentication(group),
         )
+
+    def takes_from_link_only(self, peer: str) -> bool:
+        terms = [t for t in self.control_plane() if t.words[1] == f"bgp-{peer}"]
+        return [t.at("from").said("ttl") for t in terms] == [["255"]]
+
+    def authentication(self, group: Statement) -> tuple[str, str] | None:
+        if key := group.said("authentication-key"):
+            return "md5", key[0]
+        for name in group.said("authentication-key-chain"):
+            assert group.said("authentication-algorithm") == ["ao"]
+            chains = self.security.at("authentication-key-chains").all("key-chain", name)
+            return "ao", chains[0].at("key").said("secret")[0]
+        return None
 
     def policy(self, name: str) -> Statement:
         return next(
@@ -394,7 +409,10 @@ class _Gateway:
         limited = term.at("then").said("policer") == ["diagnosis"] and self.limits()
         if said == [["icmp"], [], [], []] and from_.said("icmp-type") == _KINDS and limited:
             return DIAGNOSIS
-        kinds = {"bgp": [["tcp"], ["179"], [], []], "bfd": [["udp"], [], ["255"], ["3784-3785"]]}
+        kinds = {
+            "bgp": [["tcp"], ["179"], said[2] and ["255"], []],
+            "bfd": [["udp"], [], ["255"], ["3784-3785"]],
+        }
         sources = [s.words[0] for s in from_.at("source-address").below]
         for port in (name.removesuffix(".0") for name in from_.said("interface")):
             for kind, wanted in kinds.items():

@@ -247,5 +247,7 @@ def _sessions(
             timers[profile] if "bfd" in about else None,
             "next-hop-self" in within,
             limits[0] if limits else 0,
+            "ttl-security hops 1" in about,
+            next((("md5", a.split()[1]) for a in about if a.startswith("password ")), None),
         )
     return found
