@@ -103,12 +103,12 @@ def floor_seconds(workspace: Workspace, folder: Path) -> float:
     topology = topology_of(workspace, devices)
     plan = {
         "links": [
-            [*(end.split(":") for end in link.endpoints), link.mtu] for link in topology.links
+            [*((end.node, end.interface) for end in link.ends), link.mtu] for link in topology.links
         ],
         "hosts": {
             name: [command.removeprefix("ip ") for command in node.exec]
             for name, node in topology.nodes.items()
-            if node.exec
+            if node and node.exec
         },
         "routes": {
             name: [str(prefix).removesuffix("/32") for prefix in prefixes]

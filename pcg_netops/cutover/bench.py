@@ -19,8 +19,9 @@ from pcg_netops.errors import LabError
 from pcg_netops.files import write_private
 from pcg_netops.inventory.workspace import Workspace
 from pcg_netops.lab.base import Lab
+from pcg_netops.lab.definitions import Topology
 from pcg_netops.lab.netns import USERNAME, NetnsLab
-from pcg_netops.lab.topology import Topology, from_devices, to_yaml
+from pcg_netops.lab.topology import from_devices, to_yaml
 from pcg_netops.model.device import Device
 from pcg_netops.push.runner import Pusher
 from pcg_netops.push.secrets import Secrets

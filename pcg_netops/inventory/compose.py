@@ -80,10 +80,14 @@ class _Open:
     key_event: Event | None = None
 
 
-def compose(name: str, text: str) -> tuple[Any, Mapping[Key, Mark]]:
-    """The document's data and marks. Raises InputError, or the parser's own MarkedYAMLError."""
+def compose(name: str, text: str, *, lenient: bool = False) -> tuple[Any, Mapping[Key, Mark]]:
+    """The document's data and marks. Raises InputError, or the parser's own MarkedYAMLError.
+
+    `lenient` leaves words such as `yes` and `22:22` as the text they are, and a merge key `<<` as a
+    key like any other.
+    """
     check_characters(name, text)
-    composer = _Composer(name)
+    composer = _Composer(name, lenient)
     for event in yaml.parse(text, Loader=yaml.CSafeLoader):
         composer.take(event)
     return composer.root.value, composer.root.marks
@@ -121,9 +125,10 @@ def check_characters(name: str, text: str) -> None:
 class _Composer:
     """Takes one document's events. Errors name the place of the event."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, lenient: bool = False) -> None:
         self.root = _Part(None)
         self._name = name
+        self._lenient = lenient
         self._open: list[_Open] = []
         self._anchors: dict[str, _Part] = {}
         self._documents = 0
@@ -179,7 +184,8 @@ class _Composer:
     def _scalar(self, event: ScalarEvent) -> None:
         self._refuse_tag(event)
         text, plain = str(event.value), not event.style
-        if plain and _TWO_MEANINGS.fullmatch(text):
+        unclear = plain and _TWO_MEANINGS.fullmatch(text) is not None
+        if unclear and not self._lenient:
             raise self._error(
                 event,
                 f"{text:.60} means different things to different YAML readers",
@@ -189,13 +195,13 @@ class _Composer:
         if self._expects_key():
             self._key(event, text, plain)
             return
-        part = _Part(self._resolve(event, text) if plain else text)
+        part = _Part(self._resolve(event, text) if plain and not unclear else text)
         self._anchor(event, part)
         self._put(event, part)
 
     def _key(self, event: ScalarEvent, text: str, plain: bool) -> None:
         top = self._open[-1]
-        if plain and text == "<<":
+        if plain and text == "<<" and not self._lenient:
             raise self._error(event, "merge keys are not YAML 1.2", "PCG002", "write the fields")
         if not text or len(text) > _LONGEST_KEY or not text.isprintable():
             raise self._error(

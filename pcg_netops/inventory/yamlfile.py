@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from ipaddress import IPv4Network
@@ -50,14 +50,17 @@ class YamlFile:
             place, marks = f"{self.name}:{mark.line}:{mark.column}", mark.within
         return place
 
-    def parse(self, model: type[ModelT]) -> ModelT:
-        """The data as a model. Raises InputErrors with one error for each thing wrong."""
+    def parse(self, model: type[ModelT], guide: str = "docs/workspace.md") -> ModelT:
+        """The data as a model. Raises InputErrors with one error for each thing wrong.
+
+        `guide` is the page that tells of the fields.
+        """
         try:
             return model.model_validate(self.data)
         except ValidationError as error:
             items = error.errors(include_url=False)[:_MOST_ERRORS]
             causes = [item for item in items if not _follows(item, items)]
-            found = [self._explain(model, item) for item in causes]
+            found = [self._explain(model, item, guide) for item in causes]
             if more := error.error_count() - len(items):
                 found.append(
                     InputError(
@@ -69,7 +72,7 @@ class YamlFile:
                 )
             raise InputErrors(found) from None
 
-    def _explain(self, model: type[BaseModel], item: Any) -> InputError:
+    def _explain(self, model: type[BaseModel], item: Any, guide: str) -> InputError:
         path = tuple(part for part in item["loc"] if part != "[key]")
         place = self.place(*path)
         field = ".".join(str(part) for part in path)
@@ -95,7 +98,7 @@ class YamlFile:
         return InputError(
             f"{what}: {said} (got {item['input']!r:.60})",
             place=place,
-            remedy=_network_remedy(item) or "see docs/workspace.md for what this field takes",
+            remedy=_network_remedy(item) or f"see {guide} for what this field takes",
             code="PCG012",
         )
 
@@ -142,12 +145,24 @@ def _field_names(model: type[BaseModel]) -> set[str]:
     return found
 
 
-def read_yaml(path: Path, root: Path) -> YamlFile:
-    """Read one YAML 1.2 file. Raises InputError for anything but one well-formed document."""
+def read_yaml(
+    path: Path,
+    root: Path,
+    *,
+    expand: Callable[[str, str], str] | None = None,
+    lenient: bool = False,
+) -> YamlFile:
+    """Read one YAML 1.2 file. Raises InputError for anything but one well-formed document.
+
+    `expand` gets the file's name and text and gives the text to read. `lenient` is for files that
+    others wrote for a YAML 1.1 reader: see `compose`.
+    """
     name = path.relative_to(root).as_posix()
     text = _read_text(path, name)
+    if expand:
+        text = expand(name, text)
     try:
-        return YamlFile(name, *compose(name, text))
+        return YamlFile(name, *compose(name, text, lenient=lenient))
     except MarkedYAMLError as error:
         raise _yaml_error(name, text, error) from None
     except (YAMLError, ValueError, RecursionError) as error:

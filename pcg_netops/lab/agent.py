@@ -18,15 +18,15 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from pcg_netops.errors import LabError, PcgError
 from pcg_netops.lab import helpers, links, wire
 from pcg_netops.lab.node import Node
-from pcg_netops.lab.plan import Plan
+from pcg_netops.lab.order import Order
+from pcg_netops.lab.plan import NodePlan, Plan
 from pcg_netops.lab.syscalls import enter
 
-_STARTS_AT_ONCE = 4  # on two cores 3 to 6 are alike, 8 and more slower
 _KILL_PATIENCE = 2.0
 
 
@@ -49,23 +49,13 @@ def serve(control: int, controller: int) -> None:
 
 def each(act: Callable[[Node], None], nodes: Iterable[Node]) -> None:
     """Act on every node in a thread of its own, a few at once; raise the first error."""
-    gate = threading.Semaphore(_STARTS_AT_ONCE)
-    errors: list[Exception] = []
+    by_name = {node.plan.name: node for node in nodes}
 
-    def run(node: Node) -> None:
-        with gate:
-            try:
-                act(node)
-            except Exception as error:
-                errors.append(error)
+    def in_turn(plan: NodePlan, order: Order) -> None:
+        with order.stage(plan, ""):
+            act(by_name[plan.name])
 
-    threads = [threading.Thread(target=run, args=(node,)) for node in nodes]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]
+    Order(node.plan for node in by_name.values()).run(in_turn)
 
 
 class Agent:
@@ -97,22 +87,28 @@ class Agent:
             for descriptor in files:
                 os.close(descriptor)
 
-    def do_up(self, plan: dict[str, Any]) -> dict[str, str]:
-        """Build and start everything; the answer is each managed node's public host key."""
+    def do_up(self, plan: dict[str, Any]) -> dict[str, Any]:
+        """Build and start everything; the answer has each managed node's public host key."""
         lab = Plan.from_json(plan)
         self._run_dir = Path(lab.run_dir)
-        self._nodes = {node.name: Node(node) for node in lab.nodes}
-        each(Node.create, self._nodes.values())
+        self._nodes = {node.name: Node(node, self._log_of(node)) for node in lab.nodes}
+        own = [node for node in self._nodes.values() if not node.plan.network_of]
+        each(Node.create, own)
+        each(
+            lambda node: node.create(self._nodes[node.plan.network_of].network),
+            [node for node in self._nodes.values() if node.plan.network_of],
+        )
         managed = {n: node for n, node in self._nodes.items() if node.plan.management}
         ssh = _Task(lambda: self._start_ssh(lab.client_key, managed))
         networks = {name: node.network for name, node in self._nodes.items()}
-        links.connect_cables(lab.links, networks)
         if lab.gateway:
-            links.connect_management(lab.gateway, {name: networks[name] for name in managed})
-        each(Node.boot, self._nodes.values())
+            links.connect_management(lab, {name: networks[name] for name in managed})
+        links.connect_cables(lab.links, networks)
+        self._boot(self._nodes.values())
         keys: dict[str, str] = ssh.result()
         self._ask_ssh("open", managed)
-        return keys
+        warnings = [f"{n}: {said}" for n, node in self._nodes.items() for said in node.warnings]
+        return {"keys": keys, "warnings": warnings}
 
     def do_run(self, node: str, argv: list[str], stdin: str, timeout: float) -> dict[str, Any]:
         """Run a command on a node."""
@@ -156,7 +152,7 @@ class Agent:
         """Start nodes that are off."""
         with self._power:
             on = [node for name in dict.fromkeys(nodes) if not (node := self._node(name)).powered]
-            each(Node.boot, on)
+            self._boot(on)
             for node in on:
                 node.powered = True
             self._ask_ssh("open", [node.plan.name for node in on if node.plan.management])
@@ -168,6 +164,16 @@ class Agent:
     def do_memory(self) -> int:
         """Proportional set size of them all, in bytes."""
         return sum(_proportional_size(process) for process in _processes())
+
+    def _boot(self, nodes: Iterable[Node]) -> None:
+        by_name = {node.plan.name: node for node in nodes}
+        order = Order(node.plan for node in by_name.values())
+        order.run(lambda plan, order: by_name[plan.name].boot(order))
+
+    def _log_of(self, plan: NodePlan) -> BinaryIO:
+        """Where a node's own process writes, and the log that people read."""
+        name = str(self._run_dir / f"{plan.name}.log") if plan.process else os.devnull
+        return Path(name).open("ab")
 
     def _node(self, name: str) -> Node:
         try:

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from pyroute2 import IPRoute
 from pyroute2.netlink.nfnetlink.nfctsocket import NFCTSocket
 
-from pcg_netops.lab.plan import LinkPlan
+from pcg_netops.lab.plan import MANAGEMENT_END, LinkPlan, NodePlan, Plan
 from pcg_netops.lab.syscalls import enter
 
 MANAGEMENT_INTERFACE = "eth0"
@@ -19,14 +19,24 @@ MANAGEMENT_INTERFACE = "eth0"
 # up to 1 s later (`linkwatch_urgent_event`). In different namespaces they are easily equal: one end
 # is numbered from here, the other by the kernel from 1.
 _FIRST_INDEX = 1000
+_BRIDGE = "bridge0"
 
 
 def connect_cables(links: Iterable[LinkPlan], namespaces: Mapping[str, int]) -> None:
-    """Make every link, both ends down, between the namespaces given by open descriptors."""
+    """Make every link, both ends down, between the namespaces given by open descriptors.
+
+    A far end that is no node stays here: up, and on the management network's bridge or on nothing.
+    """
     with IPRoute() as ip:
         for number, link in enumerate(links):
-            near, far = (namespaces[node] for node in link.nodes)
-            peer = {"ifname": link.interfaces[1], "net_ns_fd": far, "mtu": link.mtu}
+            near, far = (namespaces.get(node) for node in link.nodes)
+            here = far is None
+            peer = {"ifname": f"end{number}" if here else link.interfaces[1], "mtu": link.mtu}
+            if not here:
+                peer["net_ns_fd"] = far
+            if link.macs[1]:
+                peer["address"] = link.macs[1].replace("-", ":")
+            mac = {"address": link.macs[0].replace("-", ":")} if link.macs[0] else {}
             ip.link(
                 "add",
                 kind="veth",
@@ -35,34 +45,60 @@ def connect_cables(links: Iterable[LinkPlan], namespaces: Mapping[str, int]) -> 
                 net_ns_fd=near,
                 mtu=link.mtu,
                 peer=peer,
+                **mac,
             )
+            if here:
+                (index,) = ip.link_lookup(ifname=f"end{number}")
+                if link.nodes[1] == MANAGEMENT_END:
+                    (bridge,) = ip.link_lookup(ifname=_BRIDGE)
+                    ip.link("set", index=index, master=bridge)
+                ip.link("set", index=index, state="up")
 
 
-def connect_management(gateway: str, namespaces: Mapping[str, int]) -> None:
-    """Make a bridge with the gateway's address here, and from it a cable to eth0 of every node."""
+def connect_management(plan: Plan, namespaces: Mapping[str, int]) -> None:
+    """Make a bridge with the gateway's addresses here, and from it a cable to every eth0."""
     with IPRoute() as ip:
-        ip.link("add", kind="bridge", ifname="management")
-        (bridge,) = ip.link_lookup(ifname="management")
-        address, length = gateway.split("/")
-        ip.addr("add", index=bridge, address=address, prefixlen=int(length))
+        ip.link("add", kind="bridge", ifname=_BRIDGE)
+        (bridge,) = ip.link_lookup(ifname=_BRIDGE)
+        for given in (plan.gateway, plan.gateway6):
+            if given:
+                address, length = given.split("/")
+                ip.addr("add", index=bridge, address=address, prefixlen=int(length))
+        mtu = {"mtu": plan.management_mtu} if plan.management_mtu else {}
         for number, namespace in enumerate(namespaces.values()):
             port = f"port{number}"
-            peer = {"ifname": MANAGEMENT_INTERFACE, "net_ns_fd": namespace}
+            peer = {"ifname": MANAGEMENT_INTERFACE, "net_ns_fd": namespace, **mtu}
             # Created down and raised later: a veth cannot come up before it has its other end.
             index = _FIRST_INDEX + number
-            ip.link("add", kind="veth", index=index, ifname=port, peer=peer)
+            ip.link("add", kind="veth", index=index, ifname=port, peer=peer, **mtu)
             ip.link("set", index=index, master=bridge, state="up")
         ip.link("set", index=bridge, state="up")
 
 
-def raise_links(management: str | None) -> None:
-    """Bring every interface up and give eth0 its management address."""
+def raise_links(plan: NodePlan) -> None:
+    """Bring every interface up; give eth0 its management addresses, a bridge its ports."""
     with IPRoute() as ip:
-        for link in ip.get_links():
-            ip.link("set", index=link["index"], state="up")
-            if management and link.get("ifname") == MANAGEMENT_INTERFACE:
-                address, length = management.split("/")
-                ip.addr("add", index=link["index"], address=address, prefixlen=int(length))
+        links = [(link["index"], link.get("ifname")) for link in ip.get_links()]
+        if plan.is_bridge and not any(name == _BRIDGE for _, name in links):
+            ip.link("add", kind="bridge", ifname=_BRIDGE)
+            (bridge,) = ip.link_lookup(ifname=_BRIDGE)
+            for index, name in links:
+                if name != "lo":
+                    ip.link("set", index=index, master=bridge)
+            links.append((bridge, _BRIDGE))
+        for index, name in links:
+            ip.link("set", index=index, state="up")
+            if name == MANAGEMENT_INTERFACE and plan.management:
+                _address(ip, index, plan)
+
+
+def _address(ip: IPRoute, index: int, plan: NodePlan) -> None:
+    for given in (plan.management, plan.management6):
+        if given:
+            address, length = given.split("/")
+            ip.addr("add", index=index, address=address, prefixlen=int(length))
+    if plan.gateway:
+        ip.route("add", dst="0.0.0.0/0", gateway=plan.gateway)
 
 
 def cut_links(namespaces: Iterable[int]) -> None:

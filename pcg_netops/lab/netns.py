@@ -7,11 +7,10 @@ process closes its control socket or dies. Nothing is made on the machine itself
 from __future__ import annotations
 
 import os
-import shlex
 import socket as sockets
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -28,9 +27,10 @@ from cryptography.hazmat.primitives.serialization import (
 from pcg_netops.errors import InputError, LabError, PcgError
 from pcg_netops.lab import wire
 from pcg_netops.lab.base import Completed
+from pcg_netops.lab.definitions import Topology
 from pcg_netops.lab.environment import namespaces_refused, require_programs
-from pcg_netops.lab.plan import BindPlan, LinkPlan, NodePlan, Plan
-from pcg_netops.lab.topology import STARTUP, NodeDefinition, Topology
+from pcg_netops.lab.plan import Plan
+from pcg_netops.lab.planning import Layout, lay_out, make_plan
 
 USERNAME = "pcg"
 
@@ -50,6 +50,7 @@ class NetnsLab:
         self._log = run_dir / "agent.log"
         self._known_hosts = run_dir / "known_hosts"
         self._key = Ed25519PrivateKey.generate()
+        self.warnings: tuple[str, ...] = ()
         self._control, theirs = sockets.socketpair(sockets.AF_UNIX, sockets.SOCK_SEQPACKET)
         # The agent watches this process itself too: a copy of the socket in a fork must not
         # keep the lab alive.
@@ -76,24 +77,35 @@ class NetnsLab:
         os.close(ourselves)
 
     @classmethod
-    def up(cls, topology: Topology, base_dir: Path, run_dir: Path) -> Self:
+    def up(
+        cls,
+        topology: Topology,
+        base_dir: Path,
+        run_dir: Path,
+        *,
+        accepted: Collection[str] = (),
+        strict: bool = True,
+    ) -> Self:
         """Build and start a lab; returns when every node serves, before routes have converged.
 
         Binds of the topology are relative to `base_dir`. Logs and the public host keys go to
-        `run_dir`. Raises EnvironmentLack, LabError (naming node and daemon) or InputError.
+        `run_dir`. For `accepted` and `strict` see `lay_out` and `make_plan`. Raises
+        EnvironmentLack, LabError (naming node and daemon) or InputError.
         """
         require_programs()
-        nodes = tuple(_node(n, node, topology, base_dir) for n, node in topology.nodes.items())
-        links = tuple(_link(*link.endpoints, link.mtu) for link in topology.links)
+        return cls.start(lay_out(topology, base_dir, accepted), run_dir, strict=strict)
+
+    @classmethod
+    def start(cls, layout: Layout, run_dir: Path, *, strict: bool = True) -> Self:
+        """The same, of a topology that is laid out already."""
+        make_plan(layout, "", run_dir, strict=strict)  # what is wrong is said before all else
         try:
             run_dir.mkdir(parents=True, exist_ok=True)
             lab = cls(run_dir.resolve())
         except OSError as error:
             raise InputError(f"cannot use the run folder: {error}", place=str(run_dir)) from None
         try:
-            lab._build(
-                Plan(_gateway(topology), nodes, links, lab._public_key(), str(lab._log.parent))
-            )
+            lab._build(make_plan(layout, lab._public_key(), lab._log.parent, strict=strict))
         except BaseException:
             lab.down()
             raise
@@ -165,7 +177,8 @@ class NetnsLab:
             self._first.wait()
 
     def _build(self, plan: Plan) -> None:
-        keys, _ = self._call("up", plan=asdict(plan))
+        answer, _ = self._call("up", plan=asdict(plan))
+        keys, self.warnings = answer["keys"], tuple(answer["warnings"])
         addresses = {n.name: n.management.split("/")[0] for n in plan.nodes if n.management}
         lines = [f"{address},{name} {keys[name]}\n" for name, address in addresses.items()]
         self._known_hosts.write_text("".join(lines))
@@ -208,35 +221,3 @@ class NetnsLab:
 def _python_path() -> str:
     """Where the agent finds the same modules as this process, however it was started."""
     return os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
-
-
-def _gateway(topology: Topology) -> str | None:
-    if topology.mgmt is None:
-        return None
-    subnet = topology.mgmt.ipv4_subnet
-    return f"{next(subnet.hosts())}/{subnet.prefixlen}"
-
-
-def _node(name: str, node: NodeDefinition, topology: Topology, base_dir: Path) -> NodePlan:
-    binds = []
-    for bind in node.binds:
-        source, target, *mode = bind.split(":")
-        path = (base_dir / source).resolve()
-        if not path.exists():
-            raise InputError(f"node '{name}': the bind's source does not exist", place=str(path))
-        binds.append(BindPlan(str(path), target, mode == ["ro"]))
-    management = None
-    if node.mgmt_ipv4 and topology.mgmt:
-        management = f"{node.mgmt_ipv4}/{topology.mgmt.ipv4_subnet.prefixlen}"
-    return NodePlan(
-        name=name,
-        management=management,
-        binds=tuple(binds),
-        commands=tuple(tuple(shlex.split(command)) for command in node.exec),
-        starts_daemons=any(bind.target == STARTUP for bind in binds),
-    )
-
-
-def _link(near: str, far: str, mtu: int) -> LinkPlan:
-    (node, interface), (peer, peer_interface) = near.split(":"), far.split(":")
-    return LinkPlan((node, peer), (interface, peer_interface), mtu)

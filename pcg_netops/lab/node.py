@@ -3,36 +3,32 @@
 from __future__ import annotations
 
 import os
-import stat
 import subprocess
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
+from typing import BinaryIO
 
 from pcg_netops.errors import LabError
 from pcg_netops.lab import links
 from pcg_netops.lab.base import Completed
 from pcg_netops.lab.environment import NODE_ENVIRONMENT
+from pcg_netops.lab.order import Order
 from pcg_netops.lab.plan import NodePlan
 from pcg_netops.lab.syscalls import (
     CLONE_NEWNET,
     CLONE_NEWNS,
     CLONE_NEWUTS,
     MS_BIND,
-    MS_MOVE,
-    MS_REC,
     enter,
     mount,
     open_namespaces,
     set_hostname,
-    set_read_only,
-    unmount,
     unshare,
 )
-
-_MEMORY = ("/run", "/tmp")  # noqa: S108  empty again after a power cut
-_DISK = ("/var/tmp", "/var/log", "/etc/frr")  # noqa: S108
-_SAVED = "pcg"  # in /var/lib
+from pcg_netops.lab.view import View
 
 # A new namespace inherits the machine's IPv4 settings: what matters is set, so that a lab behaves
 # alike everywhere. PSN carries no IPv6; a kernel without it lacks those files.
@@ -43,36 +39,56 @@ _SETTINGS = {
     "ipv6/conf/all/disable_ipv6": "1",
     "ipv6/conf/default/disable_ipv6": "1",
 }
+# What a container finds. No wait for duplicate addresses: a lab's are its own.
+_CONTAINER_SETTINGS = {
+    "ipv4/ip_forward": "1",
+    "ipv6/conf/all/disable_ipv6": "0",
+    "ipv6/conf/default/disable_ipv6": "0",
+    "ipv6/conf/all/accept_dad": "0",
+    "ipv6/conf/default/accept_dad": "0",
+}
 
 _START = files("pcg_netops.lab").joinpath("node-start.sh").read_text()
+_FRR_INIT = files("pcg_netops.lab").joinpath("frr-init.sh").read_text()
+_FRR_SCRIPT = "/usr/lib/frr/frrinit.sh"
 _START_TIMEOUT = 30.0
 _LAST_LINES = 10
+_HEALTH_POLL_S = 1.0
+_EXIT_POLL_S = 0.05
 
 
 class Node:
     """A running node. A method that says so moves the calling thread into the node for good."""
 
-    def __init__(self, plan: NodePlan) -> None:
+    def __init__(self, plan: NodePlan, log: BinaryIO) -> None:
         self.plan = plan
         self.powered = True
-        self._bind_sources: list[int] = []
         self.holder = 0
         self.namespaces: tuple[int, int, int] = (-1, -1, -1)
+        self.warnings: list[str] = []
+        self._environment = NODE_ENVIRONMENT | plan.environment
+        self._view = View(plan)
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def network(self) -> int:
         """A descriptor of the network namespace."""
         return self.namespaces[0]
 
-    def create(self) -> None:
-        """Make the namespaces and file system view. Moves the calling thread into the node."""
-        unshare(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWNET)
-        set_hostname(self.plan.name)
-        self._make_view()
-        for setting, value in _SETTINGS.items():
-            path = Path("/proc/sys/net", setting)
-            if path.exists():
-                path.write_text(value)
+    def create(self, network: int | None = None) -> None:
+        """Make the namespaces and file system view. Moves the calling thread into the node.
+
+        `network` is the namespace of the node whose network this one shares, if any.
+        """
+        unshare(CLONE_NEWNS | CLONE_NEWUTS | (0 if network else CLONE_NEWNET))
+        if network:
+            enter([network])
+        set_hostname(self.plan.hostname or self.plan.name)
+        self._view.make()
+        if self.plan.daemons == "frr":
+            self._install_init()
+        self._set()
         # The holder is not waited for: it ends with the lab.
         self.holder = subprocess.Popen(
             ["sleep", "infinity"],
@@ -82,22 +98,25 @@ class Node:
         ).pid
         self.namespaces = open_namespaces(self.holder)
 
-    def boot(self) -> None:
-        """Raise the links, start from the saved configuration. Moves the calling thread there."""
-        enter([self.network])
-        links.raise_links(self.plan.management)
-        enter(self.namespaces)
-        for command in self.plan.commands:
-            done = self._run(command, "", _START_TIMEOUT)
-            if done.returncode:
-                raise LabError(
-                    f"`{' '.join(command)}`: {done.stderr.strip()}", place=self.plan.name
-                )
-        if self.plan.starts_daemons:
-            done = self._run(["sh", "-c", _START, "node-start"], "", _START_TIMEOUT)
-            if done.returncode:
-                words = "\n".join(done.stderr.strip().splitlines()[-_LAST_LINES:])
-                raise LabError(f"did not start:\n{words}", place=self.plan.name)
+    def boot(self, order: Order) -> None:
+        """Go through the stages of the start: raise the links, start what runs, run commands.
+
+        Moves the calling thread into the node. The saved configuration is where daemons start from.
+        """
+        with self._stage(order, "create"):
+            time.sleep(self.plan.delay)
+        with self._stage(order, "create-links"):
+            if not self.plan.network_of:
+                links.raise_links(self.plan)
+        with self._stage(order, "configure"):
+            self._start()
+            for command in self.plan.commands:
+                self._execute(command)
+        for stage, wait in (("healthy", self._wait_healthy), ("exit", self._wait_exit)):
+            if order.is_awaited(self.plan.name, stage):
+                wait()
+                with self._stage(order, stage):
+                    pass
 
     def forget(self) -> None:
         """Lose what a power cut loses, when nothing runs. Moves the calling thread there."""
@@ -105,10 +124,88 @@ class Node:
         links.forget_addresses_and_connections()
         enter(self.namespaces)
         self._run(["nft", "flush", "ruleset"], "", _START_TIMEOUT)
-        for folder in _MEMORY:
-            unmount(folder)
-            mount("tmpfs", folder, "tmpfs")
-        self._bind()
+        self._view.forget()
+
+    @contextmanager
+    def _stage(self, order: Order, stage: str) -> Iterator[None]:
+        """What the stage's own commands frame."""
+        mine = [command for command in self.plan.stage_commands if command.stage == stage]
+        with order.stage(self.plan, stage):
+            enter(self.namespaces)
+            for command in mine:
+                if command.phase == "on-enter":
+                    self._execute(command.argv)
+            yield
+            enter(self.namespaces)
+            for command in mine:
+                if command.phase == "on-exit":
+                    self._execute(command.argv)
+
+    def _start(self) -> None:
+        """Start the daemons, or the process of the node's own."""
+        if self.plan.daemons == "saved":
+            self._run_start(["sh", "-c", _START, "node-start"])
+        elif self.plan.daemons == "frr":
+            self._run_start([_FRR_SCRIPT, "start"])
+        if self.plan.process:
+            self._process = self._open(self.plan.process)
+
+    def _run_start(self, argv: Sequence[str]) -> None:
+        done = self._run(argv, "", _START_TIMEOUT)
+        if done.returncode:
+            words = "\n".join(done.stderr.strip().splitlines()[-_LAST_LINES:])
+            raise LabError(f"did not start:\n{words}", place=self.plan.name)
+
+    def _execute(self, argv: Sequence[str]) -> None:
+        """Run a command of the topology, whose failure may be none."""
+        try:
+            done = self._run(argv, "", _START_TIMEOUT)
+            said = (
+                (done.stderr.strip() or f"exit code {done.returncode}") if done.returncode else ""
+            )
+        except LabError as error:
+            said = error.message
+        if said and self.plan.strict:
+            raise LabError(f"`{' '.join(argv)}`: {said}", place=self.plan.name)
+        if said:
+            self.warnings.append(f"`{' '.join(argv)}`: {said}")
+
+    def _wait_healthy(self) -> None:
+        """Return once the node's check is passed; at once where it has none."""
+        check = self.plan.health
+        if check is None:
+            return
+        failures, patience = 0, time.monotonic() + check.start_period
+        while self._run(check.argv, "", check.timeout).returncode:
+            if time.monotonic() > patience:
+                failures += 1
+            if failures > check.retries:
+                raise LabError(f"is not healthy: `{' '.join(check.argv)}`", place=self.plan.name)
+            time.sleep(min(check.interval, _HEALTH_POLL_S) if not failures else check.interval)
+
+    def _wait_exit(self) -> None:
+        while self._process and self._process.poll() is None:
+            time.sleep(_EXIT_POLL_S)
+
+    def _set(self) -> None:
+        """Kernel settings of the node's network."""
+        for setting, value in (_SETTINGS | (_CONTAINER_SETTINGS if self.plan.ipv6 else {})).items():
+            path = Path("/proc/sys/net", setting)
+            if path.exists():
+                path.write_text(value)
+        for name, value in self.plan.sysctls:
+            path = Path("/proc/sys", *name.split("."))
+            try:
+                path.write_text(value)
+            except OSError as error:
+                self.warnings.append(f"sysctl {name}={value}: {error.strerror}")
+
+    def _install_init(self) -> None:
+        """Put our script where the commands of a topology look for FRR's."""
+        script = Path("/run/frrinit.sh")
+        script.write_text(_FRR_INIT)
+        script.chmod(0o755)
+        mount(str(script), _FRR_SCRIPT, flags=MS_BIND)
 
     def run(self, argv: Sequence[str], stdin: str, timeout: float) -> Completed:
         """Run a command to its end. Moves the calling thread into the node."""
@@ -120,7 +217,7 @@ class Node:
         try:
             process = subprocess.Popen(
                 argv,
-                env=NODE_ENVIRONMENT,
+                env=self._environment,
                 cwd="/",
                 stdin=pipe,
                 stdout=pipe,
@@ -141,51 +238,17 @@ class Node:
                 ) from None
         return Completed(process.returncode, out, err)
 
-    def _make_view(self) -> None:
-        """The machine's files, read-only, with folders and an /etc that are the node's own.
-
-        Read-only matters where the lab runs as root: nothing on a node may alter the machine.
-        """
-        # Opened before a tmpfs covers the folder they may be in.
-        flags = os.O_PATH | os.O_CLOEXEC
-        self._bind_sources = [os.open(bind.source, flags) for bind in self.plan.binds]
-        set_read_only("/", True, recursive=True)
-        set_read_only("/proc", False)
-        for folder in (*_MEMORY, *_DISK):
-            mount("tmpfs", folder, "tmpfs")
-        _make_var_lib(Path("/run/lib"))
-        _make_group(Path("/etc/frr/group"))
-        self._bind()
-
-    def _bind(self) -> None:
-        for source, bind in zip(self._bind_sources, self.plan.binds, strict=True):
-            target = Path(bind.target)
-            if stat.S_ISDIR(os.fstat(source).st_mode):
-                target.mkdir(parents=True, exist_ok=True)
-            else:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.touch()
-            mount(f"/proc/self/fd/{source}", bind.target, flags=MS_BIND | MS_REC)
-            set_read_only(bind.target, bind.read_only)
-
-
-def _make_var_lib(new: Path) -> None:
-    """A /var/lib with room for the saved configuration; the rest of it is links."""
-    new.mkdir()
-    mount("tmpfs", str(new), "tmpfs")
-    machine = new / ".machine"
-    machine.mkdir()
-    mount("/var/lib", str(machine), flags=MS_BIND | MS_REC)
-    for entry in machine.iterdir():
-        (new / entry.name).symlink_to(f".machine/{entry.name}")
-    (new / _SAVED).mkdir()
-    mount(str(new), "/var/lib", flags=MS_MOVE)
-    new.rmdir()
-
-
-def _make_group(new: Path) -> None:
-    """FRR gives its sockets to the group frrvty; the lab's user namespace has root's group only."""
-    groups = Path("/etc/group").read_text().splitlines()
-    kept = [group for group in groups if not group.startswith("frrvty:")]
-    new.write_text("\n".join([*kept, "frrvty:x:0:root"]) + "\n")
-    mount(str(new), "/etc/group", flags=MS_BIND)
+    def _open(self, argv: Sequence[str]) -> subprocess.Popen[bytes]:
+        """Start what runs for as long as the node does."""
+        try:
+            return subprocess.Popen(
+                argv,
+                env=self._environment,
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=self._log,
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            raise LabError(f"cannot start `{argv[0]}`: {error}", place=self.plan.name) from None

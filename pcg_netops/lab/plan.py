@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+# At the far end of a cable in the place of a node: a port of the management network, or nothing.
+MANAGEMENT_END, NO_END = "mgmt-net", ""
 
 
 @dataclass(frozen=True)
@@ -16,23 +19,71 @@ class BindPlan:
 
 
 @dataclass(frozen=True)
+class Wait:
+    """Before its `stage` a node waits until another is through `done`."""
+
+    stage: str
+    node: str
+    done: str
+
+
+@dataclass(frozen=True)
+class StageCommand:
+    """A command as a node enters ("on-enter") or leaves ("on-exit") a stage."""
+
+    stage: str
+    phase: str
+    argv: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Health:
+    """A command that ends with 0 on a healthy node; times in seconds."""
+
+    argv: tuple[str, ...]
+    interval: int
+    timeout: int
+    retries: int
+    start_period: int
+
+
+@dataclass(frozen=True)
 class NodePlan:
-    """One node. `management` is an address with prefix length, e.g. "198.18.0.11/24"."""
+    """One node. `management` are addresses with prefix length, e.g. "198.18.0.11/24"."""
 
     name: str
-    management: str | None
-    binds: tuple[BindPlan, ...]
-    commands: tuple[tuple[str, ...], ...]
-    starts_daemons: bool
+    management: str | None = None
+    management6: str | None = None
+    gateway: str | None = None  # of the management network, where the node has a route to it
+    hostname: str = ""
+    binds: tuple[BindPlan, ...] = ()
+    # From the startup folder as this project's image, from /etc/frr as FRR's, or not at all.
+    daemons: Literal["", "saved", "frr"] = ""
+    process: tuple[str, ...] = ()
+    commands: tuple[tuple[str, ...], ...] = ()
+    strict: bool = True  # a command that fails is an error, not a warning
+    environment: dict[str, str] = field(default_factory=dict)
+    own_files: bool = False  # may write anywhere, for itself
+    files: tuple[tuple[str, str], ...] = ()
+    tmpfs: tuple[str, ...] = ()
+    sysctls: tuple[tuple[str, str], ...] = ()
+    ipv6: bool = False
+    is_bridge: bool = False
+    network_of: str = ""
+    delay: int = 0
+    waits: tuple[Wait, ...] = ()
+    stage_commands: tuple[StageCommand, ...] = ()
+    health: Health | None = None
 
 
 @dataclass(frozen=True)
 class LinkPlan:
-    """A direct cable: a node and interface name at each end, MTU in bytes."""
+    """A direct cable: node and interface name at each end, MTU in bytes, hardware addresses."""
 
     nodes: tuple[str, str]
     interfaces: tuple[str, str]
     mtu: int
+    macs: tuple[str | None, str | None] = (None, None)
 
 
 @dataclass(frozen=True)
@@ -44,22 +95,38 @@ class Plan:
     links: tuple[LinkPlan, ...]
     client_key: str  # public, one line in OpenSSH's form
     run_dir: str
+    gateway6: str | None = None
+    management_mtu: int | None = None
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Plan:
         """The plan that `dataclasses.asdict` and JSON made plain."""
-        nodes = tuple(
-            NodePlan(
-                name=node["name"],
-                management=node["management"],
-                binds=tuple(BindPlan(**bind) for bind in node["binds"]),
-                commands=tuple(tuple(command) for command in node["commands"]),
-                starts_daemons=node["starts_daemons"],
-            )
-            for node in data["nodes"]
-        )
+        nodes = tuple(_node(node) for node in data.pop("nodes"))
         links = tuple(
-            LinkPlan(tuple(link["nodes"]), tuple(link["interfaces"]), link["mtu"])
-            for link in data["links"]
+            LinkPlan(
+                tuple(link["nodes"]), tuple(link["interfaces"]), link["mtu"], tuple(link["macs"])
+            )
+            for link in data.pop("links")
         )
-        return cls(data["gateway"], nodes, links, data["client_key"], data["run_dir"])
+        return cls(nodes=nodes, links=links, **data)
+
+
+def _node(data: dict[str, Any]) -> NodePlan:
+    health = data["health"]
+    return NodePlan(
+        **data
+        | {
+            "binds": tuple(BindPlan(**bind) for bind in data["binds"]),
+            "process": tuple(data["process"]),
+            "commands": tuple(tuple(command) for command in data["commands"]),
+            "files": tuple((path, text) for path, text in data["files"]),
+            "tmpfs": tuple(data["tmpfs"]),
+            "sysctls": tuple((name, value) for name, value in data["sysctls"]),
+            "waits": tuple(Wait(**wait) for wait in data["waits"]),
+            "stage_commands": tuple(
+                StageCommand(**command | {"argv": tuple(command["argv"])})
+                for command in data["stage_commands"]
+            ),
+            "health": Health(**health | {"argv": tuple(health["argv"])}) if health else None,
+        }
+    )

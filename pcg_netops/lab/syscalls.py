@@ -70,10 +70,12 @@ def set_hostname(name: str) -> None:
     _check(_libc.sethostname(data, len(data)), "sethostname")
 
 
-def mount(source: str, target: str, kind: str | None = None, flags: int = 0) -> None:
-    """mount(2) without options."""
+def mount(
+    source: str, target: str, kind: str | None = None, flags: int = 0, options: str = ""
+) -> None:
+    """mount(2)."""
     arguments = (source.encode(), target.encode(), kind.encode() if kind else None)
-    _check(_libc.mount(*arguments, ctypes.c_ulong(flags), None), target)
+    _check(_libc.mount(*arguments, ctypes.c_ulong(flags), options.encode() or None), target)
 
 
 def unmount(target: str) -> None:
@@ -96,3 +98,11 @@ def set_read_only(path: str, read_only: bool, *, recursive: bool = False) -> Non
         ctypes.c_size_t(ctypes.sizeof(attributes)),
     )
     _check(result, path)
+
+
+def move_root(path: str) -> None:
+    """Make a mounted folder the root of the calling thread's mount namespace."""
+    os.chdir(path)  # this thread's alone: a thread with its own mounts shares it with none
+    mount(".", "/", flags=MS_MOVE)
+    os.chroot(".")
+    os.chdir("/")

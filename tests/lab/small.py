@@ -6,7 +6,8 @@ import time
 from pathlib import Path
 
 from pcg_netops.lab.base import Lab
-from pcg_netops.lab.topology import STARTUP, Topology
+from pcg_netops.lab.definitions import Topology
+from pcg_netops.lab.planning import STARTUP
 
 _FILTER = """flush ruleset
 table inet filter {
@@ -49,14 +50,14 @@ def ring(folder: Path, routers: int, *, hosts: int = 0, chords: int = 0) -> Topo
         _save(folder / "startup" / f"r{i}", i, interfaces[i], neighbours[i], network)
         nodes[f"r{i}"] = {
             "kind": "linux",
-            "image": "node",
+            "image": "pcg-netops/node",
             "mgmt-ipv4": f"198.18.0.{10 + i}",
             "binds": [f"startup/r{i}:{STARTUP}:ro"],
         }
     for i in range(1, hosts + 1):
         nodes[f"h{i}"] = {
             "kind": "linux",
-            "image": "node",
+            "image": "pcg-netops/node",
             "network-mode": "none",
             "exec": [
                 f"ip address add 192.0.2.{i * 8 + 2}/29 dev eth1",

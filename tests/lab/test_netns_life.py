@@ -160,9 +160,11 @@ def test_a_wrong_line_of_a_saved_configuration_is_named(tmp_path: Path) -> None:
 
 def test_a_daemon_that_does_not_start_is_named(tmp_path: Path) -> None:
     topology = ring(tmp_path, 2)
-    spoiler = "mkdir -p /run/frr/zserv.api"
-    node = topology.nodes["r1"].model_copy(update={"exec": (f"sh -c '{spoiler}'",)})
-    nodes = topology.nodes | {"r1": node}
+    (tmp_path / "spoiler").mkdir()
+    node = topology.nodes["r1"]
+    assert node
+    binds = (*node.binds, "spoiler:/run/frr/zserv.api")
+    nodes = topology.nodes | {"r1": node.model_copy(update={"binds": binds})}
     body = topology.topology.model_copy(update={"nodes": nodes})
     with pytest.raises(LabError, match=r"^r1: did not start:\nzebra: .*Can't bind zserv"):
         NetnsLab.up(topology.model_copy(update={"topology": body}), tmp_path, tmp_path / "run")

@@ -13,8 +13,8 @@ from ipaddress import IPv4Address
 import pytest
 
 from pcg_netops.errors import LabError
+from pcg_netops.lab.definitions import Topology
 from pcg_netops.lab.netns import NetnsLab
-from pcg_netops.lab.topology import Topology
 from pcg_netops.model.flow import Flow, Protocol
 from pcg_netops.probes.engine import Probes, ProbeSettings
 from pcg_netops.probes.results import FlowResult, SessionEnd, Stall
@@ -55,7 +55,12 @@ table ip nat {{
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NetnsLab]:
     nodes = {
-        name: {"kind": "linux", "image": "node", "network-mode": "none", "exec": commands}
+        name: {
+            "kind": "linux",
+            "image": "pcg-netops/node",
+            "network-mode": "none",
+            "exec": commands,
+        }
         for name, commands in TOPOLOGY.items()
     }
     links = [

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pcg_netops.errors import InputError, InputErrors
-from pcg_netops.lab.topology import Topology, from_devices, load, to_yaml
+from pcg_netops.lab.definitions import Topology
+from pcg_netops.lab.topology import from_devices, load, to_yaml
 from pcg_netops.model.device import Device, Interface, Management, Role
 
 _SUBNET = IPv4Network("198.18.0.0/24")
@@ -128,13 +129,15 @@ def test_a_link_to_a_device_that_does_not_exist_is_refused() -> None:
     [
         (
             "      exec:",
-            "      startup-config: x\n      exec:",
-            "lab.yml:30:7: unknown field 'topology.nodes.site.startup-config'",
+            "      start-config: x\n      exec:",
+            "lab.yml:30:7: unknown field 'topology.nodes.site.start-config'\n"
+            "  remedy: did you mean 'startup-config'?",
         ),
-        ("  kinds:", "  defaults: {}\n  kinds:", "lab.yml:7:3: unknown field 'topology.defaults'"),
-        ("kind: linux\n      labels:\n        pcg-role: core", "kind: ceos", "lab.yml:19:7: "),
+        ("  kinds:", "  default: {}\n  kinds:", "lab.yml:7:3: unknown field 'topology.default'"),
         ("site:eth1", "sites:eth1", "lab.yml:37:5: link to node 'sites', which does not exist"),
-        ("site:eth1", "site:eth1 mtu", "lab.yml:37:32: "),
+        ("site:eth1", "site:eth1/1", "lab.yml:37:5: site:eth1/1: Linux takes no such name"),
+        ("site:eth1", "site", "lab.yml:37:32: "),
+        ("site:eth1", "edge-1:ethernet-one-by-one", "lab.yml:37:5: edge-1:ethernet-one-by-one: "),
         ("site:eth1", "edge-1:eth1", "lab.yml:37:5: edge-1:eth1 is already in use"),
         ("site:eth1", "core-1:eth0", "lab.yml:37:5: core-1:eth0 is the management interface"),
         (
@@ -153,14 +156,9 @@ def test_a_link_to_a_device_that_does_not_exist_is_refused() -> None:
             "lab.yml:22:7: 192.0.2.12 is not in the management network",
         ),
         (
-            "      network-mode: none\n",
-            "",
-            "lab.yml:25:5: node 'site' needs one of mgmt-ipv4 and network-mode: none",
-        ),
-        (
             "      image: node:latest\n",
             "      {}\n",
-            "lab.yml:11:5: node 'edge-1' has no image, and its kind has none either",
+            "lab.yml:11:5: node 'edge-1' has no image, and inherits none",
         ),
         ("ip route add default", 'ip route add "default', "No closing quotation"),
     ],

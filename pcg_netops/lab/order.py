@@ -1,0 +1,71 @@
+"""In which order nodes go through the stages of their start, and how many work at once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+from pcg_netops.errors import LabError
+from pcg_netops.lab.plan import NodePlan
+
+STAGES = ("create", "create-links", "configure", "healthy", "exit")
+_AT_ONCE = 4  # on two cores 3 to 6 are alike, 8 and more slower
+_PATIENCE_S = 300.0
+
+
+class Order:
+    """The stages that nodes are through. Waiting takes no place of those that work."""
+
+    def __init__(self, plans: Iterable[NodePlan]) -> None:
+        self._plans = {plan.name: plan for plan in plans}
+        self._done: set[tuple[str, str]] = set()
+        self._awaited = {(wait.node, wait.done) for p in self._plans.values() for wait in p.waits}
+        self._news = threading.Condition()
+        self._gate = threading.Semaphore(_AT_ONCE)
+        self._errors: list[Exception] = []
+
+    def run(self, act: Callable[[NodePlan, Order], None]) -> None:
+        """Act on every node in a thread of its own; raise the first error."""
+        threads = [
+            threading.Thread(target=self._run, args=(act, plan)) for plan in self._plans.values()
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if self._errors:
+            raise self._errors[0]
+
+    def _run(self, act: Callable[[NodePlan, Order], None], plan: NodePlan) -> None:
+        try:
+            act(plan, self)
+        except Exception as error:
+            with self._news:
+                self._errors.append(error)
+                self._news.notify_all()
+
+    def is_awaited(self, node: str, stage: str) -> bool:
+        """Whether any node waits for that."""
+        return (node, stage) in self._awaited
+
+    @contextmanager
+    def stage(self, plan: NodePlan, stage: str) -> Iterator[None]:
+        """Wait for what the stage needs, then for a place to work; at the end others may go on."""
+        needed = {
+            (w.node, w.done) for w in plan.waits if w.stage == stage and w.node in self._plans
+        }
+        with self._news:
+            came = self._news.wait_for(
+                lambda: self._errors or needed <= self._done, timeout=_PATIENCE_S
+            )
+        if self._errors:
+            raise LabError("was not started, because another node failed", place=plan.name)
+        if not came:
+            missing = ", ".join(f"{node}'s {done}" for node, done in sorted(needed - self._done))
+            raise LabError(f"waited {_PATIENCE_S:g} s in vain for {missing}", place=plan.name)
+        with self._gate:
+            yield
+        with self._news:
+            self._done.add((plan.name, stage))
+            self._news.notify_all()
