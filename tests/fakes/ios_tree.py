@@ -1,0 +1,292 @@
+"""A small interpreter of IOS-XE's configuration mode: where a line belongs, what it changes.
+
+Sources: the modes' prompts and the submodes that a line of a parent may leave a child for, Cisco
+"IOS XE 17 configuration fundamentals" [S]; a single value replaces the last one, and a numbered
+entry of a prefix list does not ("%Insertion failed - seq # exists") [K].
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+# For each mode: the lines that open a mode below it, and the first words of its other lines.
+_GLOBAL_WORDS = """
+    aaa access-list alias archive banner bfd boot class-map clock control-plane crypto enable
+    errdisable event file flow hostname interface ip ipv6 key license line lldp logging login
+    memory no ntp object-group parameter-map platform policy-map privilege radius redundancy
+    route-map router
+    service snmp-server spanning-tree tacacs track transceiver username version vlan vrf zone
+    zone-pair
+"""
+_MODES: dict[str, tuple[dict[str, str], str]] = {
+    "config": (
+        {
+            r"interface \S+": "config-if",
+            r"router bgp \d+": "config-router",
+            r"router ospf \d+": "config-router",
+            r"ip access-list extended \S+": "config-ext-nacl",
+            r"ip access-list standard \S+": "config-std-nacl",
+            r"route-map \S+( (permit|deny)( \d+)?)?": "config-route-map",
+            r"class-map .+": "config-cmap",
+            r"policy-map .+": "config-pmap",
+            r"zone security \S+": "config-sec-zone",
+            r"zone-pair security .+": "config-sec-zone-pair",
+            r"vrf definition \S+": "config-vrf",
+            r"line (con|vty|aux) .+": "config-line",
+            r"control-plane": "config-cp",
+            r"archive": "config-archive",
+            r"key chain \S+( \S+)?": "config-keychain",
+            r"tacacs server \S+": "config-server-tacacs",
+            r"radius server \S+": "config-radius-server",
+            r"aaa group server \S+ \S+": "config-sg",
+            r"parameter-map type \S+ .+": "config-profile",
+            r"crypto ikev2 \S+ .+": "config-ikev2",
+            r"crypto ipsec transform-set .+": "cfg-crypto-trans",
+            r"crypto ipsec profile \S+": "ipsec-profile",
+            r"crypto pki trustpoint \S+": "ca-trustpoint",
+            r"ip ssh pubkey-chain": "conf-ssh-pubkey",
+        },
+        _GLOBAL_WORDS,
+    ),
+    "config-if": (
+        {},
+        "description ip mtu shutdown vrf bfd zone-member service-policy speed duplex negotiation "
+        "tunnel load-interval cdp lldp delay bandwidth",
+    ),
+    "config-router": (
+        {r"address-family \S+.*": "config-router-af"},
+        "bgp neighbor network timers redistribute maximum-paths distance passive-interface",
+    ),
+    "config-router-af": (
+        {},
+        "neighbor network redistribute maximum-paths aggregate-address bgp table-map",
+    ),
+    "config-ext-nacl": ({}, "permit deny remark 0123456789"),
+    "config-std-nacl": ({}, "permit deny remark 0123456789"),
+    "config-route-map": ({}, "match set description continue"),
+    "config-cmap": ({}, "match description"),
+    "config-pmap": ({r"class .+": "config-pmap-c"}, "description"),
+    "config-pmap-c": (
+        {},
+        "police inspect drop pass bandwidth priority shape set service-policy",
+    ),
+    "config-sec-zone": ({}, "description"),
+    "config-sec-zone-pair": ({}, "description service-policy"),
+    "config-vrf": ({r"address-family \S+": "config-vrf-af"}, "rd description route-target"),
+    "config-vrf-af": ({}, "route-target import export"),
+    "config-line": (
+        {},
+        "access-class login transport exec-timeout logging session-timeout privilege stopbits "
+        "authorization accounting motd-banner absolute-timeout length",
+    ),
+    "config-cp": ({}, "service-policy"),
+    "config-archive": (
+        {r"log config": "config-archive-log-cfg"},
+        "path maximum time-period write-memory",
+    ),
+    "config-archive-log-cfg": ({}, "logging hidekeys notify record"),
+    "config-keychain": ({r"key \d+": "config-keychain-key"}, "description"),
+    "config-keychain-key": (
+        {},
+        "key-string cryptographic-algorithm send-lifetime accept-lifetime send-id recv-id "
+        "include-tcp-options accept-ao-mismatch",
+    ),
+    "config-server-tacacs": ({}, "address key timeout port single-connection"),
+    "config-radius-server": ({}, "address key timeout retransmit"),
+    "config-sg": ({}, "server ip"),
+    "config-profile": ({}, "log alert max-incomplete tcp udp icmp one-minute audit-trail"),
+    "config-ikev2": (
+        {},
+        "encryption integrity prf group proposal match identity authentication lifetime dpd pki "
+        "keyring peer aaa",
+    ),
+    "cfg-crypto-trans": ({}, "mode"),
+    "ipsec-profile": ({}, "set responder-only description"),
+    "ca-trustpoint": ({}, "enrollment subject-name revocation-check rsakeypair ecdsa usage"),
+    "conf-ssh-pubkey": ({r"username \S+": "conf-ssh-pubkey-user"}, ""),
+    "conf-ssh-pubkey-user": ({r"key-string": "conf-ssh-pubkey-data"}, "key-hash"),
+    "conf-ssh-pubkey-data": ({}, "ssh-rsa ssh-ed25519 ecdsa-sha2-nistp256 AAAA"),
+}
+_OPENERS = {
+    mode: [(re.compile(pattern), below) for pattern, below in openers.items()]
+    for mode, (openers, _) in _MODES.items()
+}
+_WORDS = {mode: frozenset(words.split()) for mode, (_, words) in _MODES.items()}
+# "ip ..." is a line of the interface or of the whole device.
+_INTERFACE_IP = re.compile(
+    r"ip (address|mtu|access-group|nat|verify|tcp|unreachables|proxy-arp|redirects|ospf)\b"
+)
+# A new line takes the place of an old one that begins with the same of these.
+_SINGLE = re.compile(
+    r"hostname|description|ip address|ip mtu|mtu|vrf forwarding|zone-member security|bfd interval"
+    r"|ip access-group(?= \S+ in$)|ip access-group(?= \S+ out$)|bgp router-id|path|maximum"
+    r"|neighbor \S+ (remote-as|description|maximum-prefix|timers|password|ttl-security"
+    r"|update-source|fall-over|ao)"
+    r"|neighbor \S+ route-map(?= \S+ in$)|neighbor \S+ route-map(?= \S+ out$)"
+    r"|set (local-preference|metric|as-path prepend|community|transform-set|ikev2-profile)"
+    r"|ip prefix-list \S+ description|access-class|login|transport input|exec-timeout|police"
+    r"|service-policy (type inspect|input|output)|ip ssh version|rd|key-string|version"
+)
+_SEQUENCE = re.compile(r"ip prefix-list \S+ seq \d+")
+_SAY_NOTHING_ALONE = frozenset(
+    {"ip", "interface", "hostname", "neighbor", "permit", "deny", "match", "set", "router"}
+)
+_DEFAULTS_SHOWN = frozenset(
+    {
+        "ip http server",
+        "ip http secure-server",
+        "service pad",
+        "bgp default ipv4-unicast",
+        "bfd echo",
+        "ip domain lookup",
+    }
+)
+
+
+@dataclass
+class Section:
+    """A line's children, in order."""
+
+    below: dict[str, Section] = field(default_factory=dict)
+
+    def copy(self) -> Section:
+        return Section({line: section.copy() for line, section in self.below.items()})
+
+    def lines(self, depth: int = 0) -> Iterator[str]:
+        for line, section in self.below.items():
+            yield " " * depth + line
+            yield from section.lines(depth + 1)
+            if line.startswith("address-family"):
+                yield " " * depth + "exit-address-family"
+            if depth == 0 and section.below:
+                yield "!"
+
+
+class LineError(Exception):
+    """A line that the device refuses, with its own words."""
+
+
+def invalid(line: str, prompt: str) -> LineError:
+    """The caret stands below the word that was not understood: here always the first."""
+    return LineError(f"{' ' * len(prompt)}^\n% Invalid input detected at '^' marker.\n\n")
+
+
+class Editor:
+    """One session in configuration mode, on the tree that runs."""
+
+    def __init__(self, root: Section) -> None:
+        self._root = root
+        self._path: list[tuple[str, Section]] = [("config", root)]
+
+    @property
+    def mode(self) -> str:
+        return self._path[-1][0]
+
+    def leave(self) -> bool:
+        """One mode up; whether that leaves configuration mode."""
+        self._path.pop()
+        return not self._path
+
+    def take(self, line: str, prompt: str, lost: bool = False) -> None:
+        """Carry out one line. Raises LineError; `lost` takes the line and does nothing."""
+        words = line.strip()
+        if words in ("", "!") or words.startswith("!"):
+            return
+        if words in ("exit-address-family", "exit-vrf"):
+            self._path.pop()
+            return
+        negated = words.startswith("no ")
+        positive = words.removeprefix("no ").strip()
+        while not self._knows(positive):
+            if len(self._path) == 1:
+                raise invalid(line, prompt)
+            self._path.pop()
+        if positive in _SAY_NOTHING_ALONE:
+            raise LineError("% Incomplete command.\n\n")
+        here = self._path[-1][1]
+        if negated:
+            self._remove(here, positive, lost)
+        else:
+            self._add(here, positive, lost)
+
+    def _knows(self, line: str) -> bool:
+        mode = self.mode
+        if any(pattern.fullmatch(line) for pattern, _ in _OPENERS[mode]):
+            return True
+        first = line.split()[0]
+        if mode == "config-if" and first == "ip":
+            return bool(_INTERFACE_IP.match(line))
+        if mode == "config" and first == "ip":
+            return not _INTERFACE_IP.match(line)
+        if first.isdigit():
+            return "0123456789" in _WORDS[mode]
+        return first in _WORDS[mode]
+
+    def _add(self, here: Section, line: str, lost: bool) -> None:
+        below = next((b for p, b in _OPENERS[self.mode] if p.fullmatch(line)), None)
+        if below:
+            section = here.below.get(line) or Section()
+            if not lost:
+                here.below[line] = section
+            self._path.append((below, section))
+            return
+        sequence = _SEQUENCE.match(line)
+        if sequence and line not in here.below:
+            taken = next((old for old in here.below if old.startswith(sequence[0] + " ")), None)
+            if taken:
+                raise LineError(f"%Insertion failed - seq # exists: {taken[15:]}\n")
+        if lost:
+            return
+        here.below.pop(f"no {line}", None)
+        if line in _DEFAULTS_SHOWN:
+            return  # it is the default, and defaults are not shown
+        if line == "shutdown" and self.mode != "config-if":
+            raise LineError("% Incomplete command.\n\n")
+        single = _SINGLE.match(line)
+        old = next((o for o in here.below if single and _same(o, line)), None)
+        if old:  # in the old one's place
+            here.below = {line if o == old else o: s for o, s in here.below.items()}
+        else:
+            here.below.setdefault(line, Section())
+
+    def _remove(self, here: Section, line: str, lost: bool) -> None:
+        if _SEQUENCE.fullmatch(line):
+            raise LineError("% Incomplete command.\n\n")
+        gone = [old for old in here.below if old == line or old.startswith(f"{line} ")]
+        if lost:
+            return
+        for old in gone:
+            del here.below[old]
+        if line in _DEFAULTS_SHOWN:
+            here.below[f"no {line}"] = Section()
+
+
+def _same(old: str, new: str) -> bool:
+    """Whether both give a value to the same single-valued line."""
+    before, now = _SINGLE.match(old), _SINGLE.match(new)
+    if not before or not now or before[0] != now[0]:
+        return False
+    directed = ("ip access-group", "route-map")
+    return not now[0].endswith(directed) or old.split()[-1] == new.split()[-1]
+
+
+def load(text: str) -> Section:
+    """The tree that a whole configuration makes. Raises LineError for a line it does not know."""
+    root = Section()
+    editor = Editor(root)
+    for line in text.splitlines():
+        words = line.strip()
+        if words == "end":
+            break
+        if line and not line.startswith((" ", "!")):
+            editor = Editor(root)
+        if words == "exit":
+            editor.leave()
+        elif words:
+            try:
+                editor.take(words, "")
+            except LineError as error:
+                raise LineError(f"{line}: {error}") from None
+    return root

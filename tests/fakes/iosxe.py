@@ -1,0 +1,313 @@
+"""A router with IOS-XE 17 as its command line shows it.
+
+Sources [S]: Cisco "Configuration Replace and Configuration Rollback" and "Configuration Rollback
+Confirmed Change" for IOS XE 17 (the archive comes first; `configure terminal revert timer` of 1 to
+120 minutes keeps the running configuration, `configure revert timer` sets the time anew,
+`configure revert now` rolls back, `configure confirm` ends it); the command reference of
+`configure revert` (only the user who armed the timer may do so). Words of the device: published
+captures of `configure terminal revert timer` ("Rollback Confirmed Change: Backing up ...", "%Turn
+config archive on before using Rollback Confirmed Change"), of `show archive config rollback timer`
+("Timer type: absolute timer", "%No Rollback Confirmed Change pending") and of `show archive`
+("Archive feature not enabled"); Netmiko's `cisco_ios.py` for prompts (at most 20 characters of the
+host name in configuration mode) [S]. Typed-ahead lines are echoed when they are taken [K].
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+from tests.fake_device import FakeDevice, Fault, Kind, Terminal
+from tests.fakes.ios_tree import Editor, LineError, Section, invalid, load
+
+_TERMINAL = re.compile(r"terminal (length|width) (\d+)")
+_REVERT = re.compile(r"configure terminal revert timer (\d+)")
+_RESET = re.compile(r"configure revert timer (\d+)")
+_NO_SPACE = "%Error opening {} (No space left on device)\n"
+_NONE_PENDING = "%No Rollback Confirmed Change pending\n"
+_ARCHIVE = "archive\n path bootflash:archive\n"
+
+
+class FakeIosXe(FakeDevice):
+    """The router's state; each session is a `_Shell`."""
+
+    def __init__(
+        self, name: str, startup: str = "", *, archive: bool = True, minute_s: float = 60.0,
+        latency_s: float = 0.0, boot_s: float = 0.2, hostname: str = "", enable_secret: str = "",
+    ) -> None:  # fmt: skip
+        """With an `enable_secret` each session begins without privileges."""
+        super().__init__(name, minute_s=minute_s, latency_s=latency_s, boot_s=boot_s)
+        text = f"hostname {hostname or name}\n" + (_ARCHIVE if archive else "") + startup
+        self.startup = load(text)
+        self.enable_secret = enable_secret
+        self.restart()
+
+    def restart(self) -> None:
+        self.running = self.startup.copy()
+        self.kept: Section | None = None  # what the revert timer will put back
+        self._timer: asyncio.TimerHandle | None = None
+        self.minutes = 0
+
+    @property
+    def running_text(self) -> str:
+        return _shown(self.running)
+
+    @property
+    def saved_text(self) -> str:
+        return _shown(self.startup)
+
+    @property
+    def pending(self) -> bool:
+        return self.kept is not None
+
+    @property
+    def archive_path(self) -> str | None:
+        archive = self.running.below.get("archive", Section())
+        return next((w.split()[1] for w in archive.below if w.startswith("path ")), None)
+
+    @property
+    def hostname(self) -> str:
+        lines = [line for line in self.running.below if line.startswith("hostname ")]
+        return lines[0].split()[1] if lines else "Router"
+
+    def arm(self, minutes: int) -> None:
+        if self._timer:
+            self._timer.cancel()
+        self.minutes = minutes
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(minutes * self.minute_s, self.roll_back)
+
+    def roll_back(self) -> None:
+        if self.kept is not None:
+            self.running = self.kept
+        self.confirm()
+
+    def confirm(self) -> None:
+        self.kept = None
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+
+    async def converse(self, terminal: Terminal) -> None:
+        await _Shell(self, terminal).run()
+
+
+def _shown(tree: Section) -> str:
+    return "\n".join([*tree.lines(), "end", ""])
+
+
+class _Shell:
+    def __init__(self, device: FakeIosXe, terminal: Terminal) -> None:
+        self._device = device
+        self._terminal = terminal
+        self._editor: Editor | None = None
+        self._privileged = not device.enable_secret
+
+    @property
+    def _prompt(self) -> str:
+        if self._editor is None:
+            return f"{self._device.hostname}{'#' if self._privileged else '>'}"
+        return f"{self._device.hostname[:20]}({self._editor.mode})#"
+
+    async def run(self) -> None:
+        terminal = self._terminal
+        terminal.write("\n")
+        while True:
+            text, fault = await terminal.line(self._prompt)
+            words = " ".join(text.split())
+            if fault and fault.kind is Kind.PROMPT:
+                terminal.write(f"{self._device.hostname}#\n{self._device.hostname}(config)#\n")
+            if fault and fault.kind is Kind.REJECT:
+                terminal.write(str(invalid(text, self._prompt)))
+            elif self._editor is None:
+                if words in ("exit", "logout", "quit"):
+                    return
+                await self._execute(words, fault)
+            else:
+                await self._configure(text, fault)
+            await terminal.after(fault)
+
+    async def _configure(self, text: str, fault: Fault | None) -> None:
+        assert self._editor is not None
+        words = text.strip()
+        if words in ("end", "\x1a"):
+            self._editor = None
+            return
+        if words == "exit":
+            if self._editor.leave():
+                self._editor = None
+            return
+        if words.startswith("banner "):
+            await self._banner(words, fault)
+        elif not words.startswith("no username ") or await self._sure():
+            try:
+                self._editor.take(
+                    words, self._prompt, fault is not None and fault.kind is Kind.LOSE
+                )
+            except LineError as error:
+                self._terminal.write(str(error))
+
+    async def _sure(self) -> bool:
+        question = (
+            "This operation will remove all username related configurations with same name.\n"
+            "Do you want to continue? [confirm]"
+        )
+        sure = await self._terminal.key(question) in "y\r\n"
+        self._terminal.write("\n")
+        return sure
+
+    async def _banner(self, words: str, fault: Fault | None) -> None:
+        """`banner login ^` and its text, until the character comes again."""
+        head, _, rest = words.partition(words.split()[2][0])
+        mark = words.split()[2][0]
+        if mark not in rest:
+            self._terminal.write(f"Enter TEXT message.  End with the character '{mark}'.\n")
+            while mark not in rest:
+                line, _ = await self._terminal.line()
+                rest += "\n" + line
+        if not (fault and fault.kind is Kind.LOSE):
+            shown = f"{head}^C{rest.partition(mark)[0]}^C"
+            below = self._device.running.below
+            self._device.running.below = {
+                line: section for line, section in below.items() if not line.startswith(head)
+            } | {shown: Section()}
+
+    async def _execute(self, words: str, fault: Fault | None) -> None:
+        device, terminal = self._device, self._terminal
+        lost = fault is not None and fault.kind is Kind.LOSE
+        if words == "" or words.startswith("!"):
+            return
+        if match := _TERMINAL.fullmatch(words):
+            terminal.length = int(match[2]) if match[1] == "length" else terminal.length
+        elif words == "enable":
+            await self._enable()
+        elif words.startswith("show "):
+            await terminal.page(self._shown(words) or str(invalid(words, self._prompt)))
+        elif words in ("write memory", "write mem", "copy running-config startup-config"):
+            await self._save(words, lost)
+        elif words == "configure terminal" and self._privileged:
+            terminal.write("Enter configuration commands, one per line.  End with CNTL/Z.\n")
+            self._editor = Editor(device.running)
+        elif not (words.startswith("configure ") and self._privileged and self._timed(words, lost)):
+            terminal.write(str(invalid(words, self._prompt)))
+
+    def _timed(self, words: str, lost: bool) -> bool:
+        """A command about the revert timer; whether it was one."""
+        if match := _REVERT.fullmatch(words):
+            self._revertible(int(match[1]), lost)
+        elif match := _RESET.fullmatch(words):
+            self._reset(int(match[1]), lost)
+        elif words == "configure revert now":
+            self._revert_now(lost)
+        elif words == "configure confirm":
+            self._confirm(lost)
+        else:
+            return False
+        return True
+
+    async def _enable(self) -> None:
+        self._terminal.write("Password: ")
+        secret, _ = await self._terminal.line(echo=False)
+        self._privileged = secret == self._device.enable_secret
+        if not self._privileged:
+            self._terminal.write("% Bad secrets\n\n")
+
+    def _shown(self, words: str) -> str:
+        device = self._device
+        what = words.removeprefix("show ")
+        if what == "version":
+            return _VERSION.format(hostname=device.hostname)
+        if not self._privileged:
+            return ""
+        if what in ("running-config", "startup-config"):
+            return self._listing(what == "startup-config")
+        if what == "archive config rollback timer":
+            return self._timer_shown()
+        if what == "archive" and device.archive_path:
+            return "The maximum archive configurations allowed is 10.\n"
+        return "Archive feature not enabled\n" if what == "archive" else ""
+
+    def _listing(self, saved: bool) -> str:
+        text = self._device.saved_text if saved else self._device.running_text
+        heading = f"Building configuration...\n\nCurrent configuration : {len(text)} bytes\n"
+        if saved:
+            heading = f"Using {len(text)} out of 33554432 bytes\n"
+        return (
+            f"{heading}!\n! Last configuration change at 19:03:11 UTC Sun Nov 22 2026 by netops\n"
+            f"!\nversion 17.9\n{text}\n"
+        )
+
+    def _timer_shown(self) -> str:
+        if not self._device.pending:
+            return _NONE_PENDING
+        return (
+            "Time configured(or reconfigured): 19:03:11 UTC Sun Nov 22 2026\n"
+            "Timer type: absolute timer\n"
+            f"Timer value: {self._device.minutes} min\nUser: netops\n"
+        )
+
+    def _revertible(self, minutes: int, lost: bool) -> None:
+        device, terminal = self._device, self._terminal
+        path = device.archive_path
+        if path is None:
+            terminal.write("%Turn config archive on before using Rollback Confirmed Change\n")
+        elif not 1 <= minutes <= 120:
+            terminal.write(str(invalid("", self._prompt)))
+        elif device.pending:
+            terminal.write("%Rollback Confirmed Change already pending\n")
+        elif device.disk_full:
+            terminal.write(_NO_SPACE.format(f"{path}-Nov-22-19-03-11.519-0"))
+        else:
+            terminal.write(
+                "Rollback Confirmed Change: Backing up current running config to "
+                f"{path}-Nov-22-19-03-11.519-0\n\n"
+                "Enter configuration commands, one per line.  End with CNTL/Z.\n"
+            )
+            if not lost:
+                device.kept = device.running.copy()
+                device.arm(minutes)
+            self._editor = Editor(device.running)
+
+    def _reset(self, minutes: int, lost: bool) -> None:
+        if not self._device.pending:
+            self._terminal.write(_NONE_PENDING)
+        elif not lost:
+            self._device.arm(minutes)
+
+    def _revert_now(self, lost: bool) -> None:
+        if not self._device.pending:
+            self._terminal.write(_NONE_PENDING)
+            return
+        self._terminal.write("Rollback Confirmed Change: rolling to the saved configuration\n")
+        if not lost:
+            self._device.roll_back()
+        self._terminal.write("Total number of passes: 1\nRollback Done\n\n")
+
+    def _confirm(self, lost: bool) -> None:
+        if not self._device.pending:
+            self._terminal.write(_NONE_PENDING)
+        elif not lost:
+            self._device.confirm()
+
+    async def _save(self, words: str, lost: bool) -> None:
+        device, terminal = self._device, self._terminal
+        if words.startswith("copy"):
+            terminal.write("Destination filename [startup-config]? ")
+            await terminal.line()
+        terminal.write("Building configuration...\n")
+        if device.disk_full:
+            terminal.write(_NO_SPACE.format("nvram:/startup-config"))
+            return
+        if not lost:
+            device.startup = device.running.copy()
+        terminal.write("[OK]\n")
+
+
+_VERSION = """\
+Cisco IOS XE Software, Version 17.09.04a
+Cisco IOS Software [Cupertino], Virtual XE Software, Version 17.9.4a, RELEASE SOFTWARE (fc3)
+{hostname} uptime is 2 weeks, 3 days, 4 hours, 5 minutes
+cisco C8000V (VXE) processor (revision VXE) with 2028465K/3075K bytes of memory.
+Configuration register is 0x2102
+
+"""
