@@ -41,7 +41,7 @@ def run_check(root: Path, form: OutputFormat, fail_on: Severity) -> ExitCode:
         reading = read_workspace(root)
     except InputError as error:
         reading = Reading(None, {}, (error,))
-    errors = [*reading.errors, *(_rendering(reading.workspace) if reading.workspace else ())]
+    errors = [*reading.errors, *(rendering_errors(reading.workspace) if reading.workspace else ())]
     findings = audit(reading)
     if form is OutputFormat.TEXT:
         _print(findings)
@@ -59,7 +59,7 @@ def run_check(root: Path, form: OutputFormat, fail_on: Severity) -> ExitCode:
     return ExitCode.FAIL if failed else ExitCode.PASS
 
 
-def _rendering(workspace: Workspace) -> list[InputError]:
+def rendering_errors(workspace: Workspace) -> list[InputError]:
     """What cannot be rendered: in each cutover, the errors of the first stage that has any."""
     errors: list[InputError] = []
     renderer = StageRenderer(workspace)

@@ -24,6 +24,12 @@ app = typer.Typer(
 )
 lab_app = typer.Typer(help="The virtual network.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(lab_app, name="lab")
+import_app = typer.Typer(
+    help="Bring what others keep into the workspace's files.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(import_app, name="import")
 
 WorkspaceOption = Annotated[
     Path, typer.Option("--workspace", "-w", help="Folder that holds inventory/ and templates/.")
@@ -223,6 +229,21 @@ def rehearse(
         Verdict.INCOMPLETE: ExitCode.INCOMPLETE,
     }
     raise typer.Exit(codes[evidence.verdict])
+
+
+@import_app.command()
+def services(
+    file: Annotated[Path, typer.Argument(help="The register: a .csv or .xlsx file.")],
+    sheet: Annotated[str | None, typer.Option(help="Sheet of a workbook with several.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check and tell what would change; write nothing.")
+    ] = False,
+    workspace: WorkspaceOption = HERE,
+) -> None:
+    """Bring a service register into services.yaml: all rows that are right, or none."""
+    from pcg_netops.cli.importing import import_services
+
+    import_services(workspace, file, sheet, dry_run=dry_run)
 
 
 @lab_app.command()

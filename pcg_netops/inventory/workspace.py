@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -69,8 +70,12 @@ def load_workspace(root: Path) -> Workspace:
     return reading.workspace
 
 
-def read_workspace(root: Path) -> Reading:
-    """Read and check as much of the workspace as can be. Raises InputError if it is none."""
+def read_workspace(root: Path, instead: Mapping[str, str] | None = None) -> Reading:
+    """Read and check as much of the workspace as can be. Raises InputError if it is none.
+
+    `instead` gives files, such as `inventory/services.yaml`, the text that they might get.
+    """
+    texts = instead or {}
     folder = root.resolve() / "inventory"
     if not folder.is_dir():
         raise InputError(
@@ -103,7 +108,7 @@ def read_workspace(root: Path) -> Reading:
 
     def read(path: Path, model: type) -> tuple:  # type: ignore[type-arg]
         try:
-            file = read_yaml(path, root)
+            file = read_yaml(path, root, text=texts.get(path.relative_to(root).as_posix()))
             return file, file.parse(model)
         except InputErrors as found:
             errors.extend(found.errors)

@@ -59,7 +59,7 @@ class YamlFile:
             return model.model_validate(self.data)
         except ValidationError as error:
             items = error.errors(include_url=False)[:_MOST_ERRORS]
-            causes = [item for item in items if not _follows(item, items)]
+            causes = [item for item in items if not follows(item, items)]
             found = [self._explain(model, item, guide) for item in causes]
             if more := error.error_count() - len(items):
                 found.append(
@@ -98,12 +98,12 @@ class YamlFile:
         return InputError(
             f"{what}: {said} (got {item['input']!r:.60})",
             place=place,
-            remedy=_network_remedy(item) or f"see {guide} for what this field takes",
+            remedy=network_remedy(item) or f"see {guide} for what this field takes",
             code="PCG012",
         )
 
 
-def _follows(item: Any, items: Iterable[Any]) -> bool:
+def follows(item: Any, items: Iterable[Any]) -> bool:
     """Whether an error only repeats another one: a misspelt field is also a missing one."""
     if item["type"] == "missing":
         *parent, name = item["loc"]
@@ -126,7 +126,7 @@ def _kind(value: object) -> str:
     return "a list" if isinstance(value, list) else "a single value"
 
 
-def _network_remedy(item: Any) -> str:
+def network_remedy(item: Any) -> str:
     """The network that was meant, where only the bits of a host in it are wrong."""
     if item["type"] != "ip_v4_network":
         return ""
@@ -149,16 +149,17 @@ def read_yaml(
     path: Path,
     root: Path,
     *,
+    text: str | None = None,
     expand: Callable[[str, str], str] | None = None,
     lenient: bool = False,
 ) -> YamlFile:
     """Read one YAML 1.2 file. Raises InputError for anything but one well-formed document.
 
-    `expand` gets the file's name and text and gives the text to read. `lenient` is for files that
-    others wrote for a YAML 1.1 reader: see `compose`.
+    `text` is read in place of the file's own. `expand` gets the file's name and text and gives the
+    text to read. `lenient` is for files that others wrote for a YAML 1.1 reader: see `compose`.
     """
     name = path.relative_to(root).as_posix()
-    text = _read_text(path, name)
+    text = read_text(path, name) if text is None else text
     if expand:
         text = expand(name, text)
     try:
@@ -171,8 +172,11 @@ def read_yaml(
         ) from None
 
 
-def _read_text(path: Path, name: str) -> str:
-    """The file's text. A device or a pipe is refused: reading one may never end."""
+def read_text(path: Path, name: str) -> str:
+    """A file's text, known as `name` in errors.
+
+    A device or a pipe is refused: reading one may never end.
+    """
     try:
         status = path.stat()
         if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
