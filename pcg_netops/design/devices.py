@@ -49,7 +49,12 @@ class Designer:
     def _router(self, intent: Intent, name: str) -> Device:
         stage = intent.stage
         steers = self._index.network.nodes[name].role is Role.EDGE
-        made_for = (stage.exchanges, stage.allow_lists, stage.carriers if steers else None)
+        made_for = (
+            stage.exchanges,
+            stage.allow_lists,
+            name in stage.drained,
+            stage.carriers if steers else None,
+        )
         latest = self._routers.get(name)
         if latest is None or latest[0] != made_for:
             latest = (made_for, _router(self._workspace, intent, self._addressing, name))
@@ -79,6 +84,7 @@ def _router(workspace: Workspace, intent: Intent, addressing: Addressing, name: 
         default_gateway=None,
         bgp=routing.bgp,
         prefix_lists=routing.prefix_lists,
+        community_lists=routing.community_lists,
         policies=routing.policies,
         firewall=protect(intent.index, intent.stage, addressing, name),
         management=Management(
@@ -116,6 +122,7 @@ def _host(index: Index, addressing: Addressing, name: str) -> Device:
         default_gateway=inside.address.ip,
         bgp=None,
         prefix_lists=(),
+        community_lists=(),
         policies=(),
         firewall=None,
         management=None,

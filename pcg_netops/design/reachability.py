@@ -9,46 +9,61 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 
-from pcg_netops.model.device import Action, Device, RoutingPolicy
+from pcg_netops.model.device import Action, BgpSession, Device, PolicyEntry, RoutingPolicy
+
+
+@dataclass(frozen=True)
+class _Route:
+    """A prefix as one router knows it."""
+
+    prefix: IPv4Network
+    path: frozenset[int] = frozenset()
+    internal: bool = False  # learned from a peer of the same autonomous system
+    communities: frozenset[str] = frozenset()
 
 
 def known_prefixes(devices: Mapping[str, Device]) -> dict[str, frozenset[IPv4Network]]:
     """For each router, every prefix it learns from a peer and does not originate or own itself."""
     routers = {name: device for name, device in devices.items() if device.bgp}
-    seen: dict[str, set[tuple[IPv4Network, frozenset[int], bool]]] = {
-        name: set() for name in routers
-    }
-    queue: deque[tuple[str, IPv4Network, frozenset[int], bool]] = deque()
+    seen: dict[str, set[_Route]] = {name: set() for name in routers}
+    queue: deque[tuple[str, _Route]] = deque()
     for name, device in routers.items():
         assert device.bgp
-        queue.extend((name, prefix, frozenset(), False) for prefix in device.bgp.networks)
+        queue.extend((name, _Route(prefix)) for prefix in device.bgp.networks)
     while queue:
-        name, prefix, path, internal = queue.popleft()
-        route = (prefix, path, internal)
+        name, route = queue.popleft()
         if route in seen[name]:
             continue
         seen[name].add(route)
         device = routers[name]
         assert device.bgp
         for session in device.bgp.sessions:
-            peer = routers[session.peer]
-            assert peer.bgp
-            to_internal = peer.bgp.asn == device.bgp.asn
-            new_path = path if to_internal else path | {device.bgp.asn}
-            if (internal and to_internal) or peer.bgp.asn in new_path:
-                continue
-            back = next((s for s in peer.bgp.sessions if s.peer == name), None)
-            if back is None or not (session.up and back.up):
-                continue
-            exports = _permits(device, session.export_policy, prefix)
-            if exports and _permits(peer, back.import_policy, prefix):
-                queue.append((peer.name, prefix, new_path, to_internal))
+            told = _told(device, session, routers[session.peer], route)
+            if told:
+                queue.append((session.peer, told))
     return {
-        name: frozenset(prefix for prefix, _, _ in seen[name]) - _own(device)
+        name: frozenset(route.prefix for route in seen[name]) - _own(device)
         for name, device in routers.items()
     }
+
+
+def _told(device: Device, session: BgpSession, peer: Device, route: _Route) -> _Route | None:
+    """The route as the peer then knows it, if it learns it at all."""
+    assert device.bgp
+    assert peer.bgp
+    to_internal = peer.bgp.asn == device.bgp.asn
+    path = route.path if to_internal else route.path | {device.bgp.asn}
+    back = next((s for s in peer.bgp.sessions if s.peer == device.name), None)
+    if (route.internal and to_internal) or peer.bgp.asn in path:
+        return None
+    if back is None or not (session.up and back.up):
+        return None
+    exported = _after(device, session.export_policy, route)
+    imported = exported and _after(peer, back.import_policy, exported)
+    return imported and replace(imported, path=path, internal=to_internal)
 
 
 def _own(device: Device) -> frozenset[IPv4Network]:
@@ -57,13 +72,28 @@ def _own(device: Device) -> frozenset[IPv4Network]:
     return frozenset(connected | set(device.bgp.networks))
 
 
-def _permits(device: Device, policy_name: str, prefix: IPv4Network) -> bool:
+def _after(device: Device, policy_name: str, route: _Route) -> _Route | None:
+    """What a policy makes of a route; None if it refuses it."""
     policy: RoutingPolicy = next(p for p in device.policies if p.name == policy_name)
-    lists = {prefixes.name: prefixes for prefixes in device.prefix_lists}
     for entry in policy.entries:
-        if entry.prefix_list is None or any(
-            prefix == e.prefix or (e.le and prefix.subnet_of(e.prefix) and prefix.prefixlen <= e.le)
-            for e in lists[entry.prefix_list].entries
-        ):
-            return entry.action is Action.PERMIT
-    return False
+        if _matches(device, entry, route):
+            if entry.action is Action.DENY:
+                return None
+            return replace(route, communities=frozenset(entry.communities) or route.communities)
+    return None
+
+
+def _matches(device: Device, entry: PolicyEntry, route: _Route) -> bool:
+    prefix = route.prefix
+    in_prefixes = entry.prefix_list is None or any(
+        prefix == e.prefix or (e.le and prefix.subnet_of(e.prefix) and prefix.prefixlen <= e.le)
+        for known in device.prefix_lists
+        if known.name == entry.prefix_list
+        for e in known.entries
+    )
+    in_communities = entry.community_list is None or any(
+        not route.communities.isdisjoint(known.members)
+        for known in device.community_lists
+        if known.name == entry.community_list
+    )
+    return in_prefixes and in_communities

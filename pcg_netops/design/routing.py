@@ -9,18 +9,28 @@ better. docs/steering.md tells why both directions then meet the same stateful g
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import wraps
 from ipaddress import IPv4Network
 from typing import Concatenate, ParamSpec
 
 from pcg_netops.design.addressing import Addressing
+from pcg_netops.design.communities import (
+    DOMAINS,
+    DRAINED,
+    EXCHANGES,
+    community_lists,
+    exchange_tag,
+    side_tag,
+)
 from pcg_netops.design.index import Index
 from pcg_netops.design.steering import Stage, gateway_order
 from pcg_netops.model.device import (
+    GRACEFUL_SHUTDOWN,
     Action,
     Bgp,
     BgpSession,
+    CommunityList,
     PolicyEntry,
     PrefixEntry,
     PrefixList,
@@ -32,6 +42,7 @@ from pcg_netops.model.services import Service, Services
 
 _BEST_PREFERENCE = 400
 _PREFERENCE_STEP = 100
+_LAST_RESORT = 0
 _METRIC_STEP = 10
 _OVER_NEIGHBOURING_EDGE = 100  # worse than any gateway of the edge's own
 _PREFIX_HEADROOM = 2  # maximum-prefix: this many times what the policy can let in
@@ -43,6 +54,7 @@ class Routing:
 
     bgp: Bgp
     prefix_lists: tuple[PrefixList, ...]
+    community_lists: tuple[CommunityList, ...]
     policies: tuple[RoutingPolicy, ...]
 
 
@@ -201,8 +213,48 @@ def _prefix_list(name: str, owner: str, prefixes: Iterable[IPv4Network]) -> Pref
 _Step = tuple[PrefixList | None, PolicyEntry]
 
 
-def _permit(prefixes: PrefixList) -> _Step:
-    return prefixes, PolicyEntry(prefixes.owner, Action.PERMIT, prefixes.name)
+def _permit(prefixes: PrefixList, *communities: str) -> _Step:
+    return prefixes, PolicyEntry(
+        prefixes.owner, Action.PERMIT, prefixes.name, communities=communities
+    )
+
+
+def _refuse(owner: str, communities: str) -> _Step:
+    """Tell nothing that bears one of these tags, whatever its prefix."""
+    return None, PolicyEntry(owner, Action.DENY, community_list=communities)
+
+
+def _drained(peer: str, imported: list[_Step]) -> list[_Step]:
+    """What a peer that is shut down gracefully tells: taken as the last resort (RFC 8326).
+
+    The community stays on it, so that those beyond prefer another way too.
+    """
+    found = {prefixes for prefixes, _ in imported if prefixes}
+    if len(found) == 1:
+        (matched,) = found
+    else:
+        everything = (entry.prefix for prefixes in found for entry in prefixes.entries)
+        matched = _prefix_list(f"any-from-{peer}", f"graceful shutdown of {peer}", everything)
+    tags = imported[0][1].communities
+    entry = PolicyEntry(
+        f"graceful shutdown of {peer}",
+        Action.PERMIT,
+        matched.name,
+        local_preference=_LAST_RESORT,
+        community_list=DRAINED,
+        communities=(*tags, GRACEFUL_SHUTDOWN) if tags else (),
+    )
+    return [(matched, entry)]
+
+
+def _draining(exported: list[_Step]) -> list[_Step]:
+    """The same policy for a gateway that is being shut down gracefully."""
+    return [
+        (prefixes, replace(entry, communities=(GRACEFUL_SHUTDOWN,)))
+        if entry.action is Action.PERMIT
+        else (prefixes, entry)
+        for prefixes, entry in exported
+    ]
 
 
 def route(intent: Intent, addressing: Addressing, node: str) -> Routing:
@@ -213,8 +265,11 @@ def route(intent: Intent, addressing: Addressing, node: str) -> Routing:
     for neighbour in addressing.neighbours[node]:
         peer = neighbour.peer
         imported, exported = _policies(intent, node, peer, neighbour.interface.zone)
-        steps[f"from-{peer}"], steps[f"to-{peer}"] = imported, exported
         internal = network.nodes[peer].asn == network.nodes[node].asn
+        if node in intent.stage.drained:
+            exported = _draining(exported)
+        steps[f"from-{peer}"] = imported if internal else [*_drained(peer, imported), *imported]
+        steps[f"to-{peer}"] = exported
         allowed = sum(len(prefixes.entries) for prefixes, _ in imported if prefixes)
         everything = sum(len(p) for p in (network.sites, services.services, network.nodes))
         sessions.append(
@@ -245,6 +300,7 @@ def route(intent: Intent, addressing: Addressing, node: str) -> Routing:
             tuple(sessions),
         ),
         tuple(lists[name] for name in sorted(lists)),
+        community_lists(network, (entry for entries in steps.values() for _, entry in entries)),
         tuple(
             RoutingPolicy(name, tuple(entry for _, entry in entries))
             for name, entries in steps.items()
@@ -277,13 +333,17 @@ def _policies(intent: Intent, node: str, peer: str, zone: str) -> tuple[list[_St
     if role is Role.GATEWAY and peer_role is Role.EDGE:
         domains = tuple(network.nodes[node].nat)
         return (
-            [_permit(intent.own())],
+            [_permit(intent.own(), side_tag(network, None))],
             [_permit(intent.services_of(domains)), _permit(intent.pools(node, domains))],
         )
     if role is Role.GATEWAY:
         return (
-            [_permit(intent.partners(zone))],
-            [_permit(intent.published_on(zone)), _permit(intent.pools(node, (zone,)))],
+            [_permit(intent.partners(zone), side_tag(network, zone))],
+            [
+                _refuse("no way between domains", DOMAINS),
+                _permit(intent.published_on(zone)),
+                _permit(intent.pools(node, (zone,))),
+            ],
         )
     if role is Role.PARTNER:
         return [_permit(intent.from_domain(zone))], [_permit(intent.at_partner(node, zone))]
@@ -294,6 +354,7 @@ def _edge_import(intent: Intent, edge: str, gateway: str) -> list[_Step]:
     """Outbound steering: the exchange's rank decides, then the edge's liking of the gateway."""
     network = intent.network
     exchange = network.exchange_of(gateway)
+    tag = exchange_tag(network, exchange)
     gateways = gateway_order(network, edge, (exchange,))
     steps: list[_Step] = []
     for name, service in intent.services.services.items():
@@ -307,9 +368,10 @@ def _edge_import(intent: Intent, edge: str, gateway: str) -> list[_Step]:
             prefixes.name,
             local_preference=_BEST_PREFERENCE - _PREFERENCE_STEP * rank,
             med=_METRIC_STEP * gateways.index(gateway),
+            communities=(tag,),
         )
         steps.append((prefixes, entry))
-    steps.append(_permit(intent.pools(gateway, tuple(network.nodes[gateway].nat))))
+    steps.append(_permit(intent.pools(gateway, tuple(network.nodes[gateway].nat)), tag))
     return steps
 
 
@@ -319,7 +381,7 @@ def _edge_export(intent: Intent, edge: str, gateway: str) -> list[_Step]:
     The metric then draws a gateway to the edge that the server is behind.
     """
     network = intent.network
-    steps: list[_Step] = []
+    steps: list[_Step] = [_refuse("no way between exchanges", EXCHANGES)]
     for name, service in intent.services.services.items():
         if service.published is None:
             continue

@@ -23,6 +23,7 @@ class Stage:
     allow_lists: tuple[str, ...]
     carriers: dict[str, str]  # service -> exchange
     moved: tuple[str, ...]  # services whose carrier this stage changes
+    drained: tuple[str, ...] = ()  # gateways that ask everybody to prefer another
 
     def ranking(self, service: str) -> tuple[str, ...]:
         """The exchanges in the order in which the service uses them: its carrier, then back-ups."""
@@ -45,7 +46,15 @@ def stages(cutover: Cutover, services: Services) -> tuple[Stage, ...]:
             name = f"{phase_name}.{number}" if len(waves) > 1 else phase_name
             found.append(
                 Stage(
-                    name, phase_name, phase.title, window, exchanges, allow_lists, carriers, moved
+                    name,
+                    phase_name,
+                    phase.title,
+                    window,
+                    exchanges,
+                    allow_lists,
+                    carriers,
+                    moved,
+                    phase.drain,
                 )
             )
     return tuple(found)
@@ -82,13 +91,13 @@ def outbound_gateway(network: Network, stage: Stage, service: str, edge: str) ->
     An edge without a link to the carrier's best gateway uses its own link to another one of the
     same exchange, and without any such link the neighbouring edge's choice.
     """
-    order = gateway_order(network, edge, stage.ranking(service)[:1])
+    order = _in_use(network, stage, service, edge)
     own = [gateway for gateway in order if linked(network, edge, gateway)]
     if own:
         return own[0]
     for other in network.with_role(Role.EDGE):
         if linked(network, edge, other):
-            order = gateway_order(network, other, stage.ranking(service)[:1])
+            order = _in_use(network, stage, service, other)
             direct = [gateway for gateway in order if linked(network, other, gateway)]
             if direct:
                 return direct[0]
@@ -97,4 +106,10 @@ def outbound_gateway(network: Network, stage: Stage, service: str, edge: str) ->
 
 def inbound_gateway(network: Network, stage: Stage, service: str, home: str) -> str:
     """The gateway that partners' connections to a published range take when nothing has failed."""
-    return gateway_order(network, home, stage.ranking(service)[:1])[0]
+    return _in_use(network, stage, service, home)[0]
+
+
+def _in_use(network: Network, stage: Stage, service: str, edge: str) -> tuple[str, ...]:
+    """The carrier's gateways that are not drained, in an edge's order."""
+    order = gateway_order(network, edge, stage.ranking(service)[:1])
+    return tuple(gateway for gateway in order if gateway not in stage.drained)

@@ -9,6 +9,7 @@ from pcg_netops.inventory.compose import Key
 from pcg_netops.inventory.contradiction import contradiction, dangling
 from pcg_netops.inventory.yamlfile import YamlFile
 from pcg_netops.model.cutover import Cutover
+from pcg_netops.model.device import Role
 from pcg_netops.model.network import Network
 from pcg_netops.model.services import Services
 
@@ -36,8 +37,35 @@ def check_cutover(
             remedy="name the exchange that services move to",
         )
     else:
+        yield from _check_drains(network, services, file, cutover)
         yield from _check_moves(services, file, cutover)
     yield from _check_rehearsal(file, cutover)
+
+
+def _check_drains(
+    network: Network, services: Services, file: YamlFile, cutover: Cutover
+) -> Iterator[InputError]:
+    """A gateway can be drained if another of its exchange is there for what that carries."""
+    left = set(services.services)
+    for name, phase in cutover.phases.items():
+        before = bool(left)
+        left -= {service for wave in phase.waves for service in wave.move}
+        carrying = {
+            cutover.from_exchange: before,
+            cutover.to_exchange: len(left) < len(services.services),
+        }
+        for index, gateway in enumerate(phase.drain):
+            path: tuple[Key, ...] = ("phases", name, "drain", index)
+            yield from dangling(file, "gateway", gateway, network.with_role(Role.GATEWAY), *path)
+        for exchange, carries in carrying.items():
+            gateways = network.exchanges[exchange].gateways if exchange in network.exchanges else ()
+            if carries and gateways and set(gateways) <= set(phase.drain):
+                yield contradiction(
+                    f"phase '{name}' drains every gateway of exchange '{exchange}',"
+                    " which carries services",
+                    place=file.place("phases", name, "drain"),
+                    remedy="leave a gateway, or move the services in an earlier phase",
+                )
 
 
 def _check_moves(services: Services, file: YamlFile, cutover: Cutover) -> Iterator[InputError]:

@@ -59,6 +59,10 @@ class Phase(Model):
         Names,
         Field(description="exchanges whose addresses the partners let in from this phase on"),
     ] = ()
+    drain: Annotated[
+        tuple[Name, ...],
+        Field(description="gateways that ask all others to prefer another way, in this phase only"),
+    ] = ()
     waves: tuple[Wave, ...] = ()
     gate: Annotated[
         Gate | None, Field(description="what has to be so before this phase may start")

@@ -59,9 +59,25 @@ class PrefixList:
     entries: tuple[PrefixEntry, ...]
 
 
+# "Whoever hears this, prefer another way": RFC 8326.
+GRACEFUL_SHUTDOWN = "65535:0"
+
+
+@dataclass(frozen=True)
+class CommunityList:
+    """A named set of communities (RFC 1997): a route that bears any of them matches."""
+
+    name: str
+    members: tuple[str, ...]  # such as "64496:1001"
+
+
 @dataclass(frozen=True)
 class PolicyEntry:
-    """One step of a routing policy: what it matches, and what it sets on a match."""
+    """One step of a routing policy: what it matches, and what it sets on a match.
+
+    It matches what is in both lists, so far as it names them. `communities` replace those that
+    the route bears; with none of its own the step leaves them as they are.
+    """
 
     owner: str
     action: Action
@@ -69,6 +85,8 @@ class PolicyEntry:
     local_preference: int | None = None
     med: int | None = None
     prepend: int = 0
+    community_list: str | None = None
+    communities: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -227,6 +245,7 @@ class Device:
     default_gateway: IPv4Address | None  # hosts only
     bgp: Bgp | None
     prefix_lists: tuple[PrefixList, ...]
+    community_lists: tuple[CommunityList, ...]
     policies: tuple[RoutingPolicy, ...]
     firewall: Firewall | None
     management: Management | None

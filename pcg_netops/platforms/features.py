@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 
-from pcg_netops.model.device import AuthenticationMethod, Device, Firewall, PolicyEntry
+from pcg_netops.model.device import (
+    GRACEFUL_SHUTDOWN,
+    AuthenticationMethod,
+    Device,
+    Firewall,
+    PolicyEntry,
+)
 
 
 class Feature(StrEnum):
@@ -25,6 +31,8 @@ class Feature(StrEnum):
     LOCAL_PREFERENCE = "local preference"
     MED = "MED"
     PREPEND = "AS path prepending"
+    COMMUNITIES = "communities: matched, and set"
+    GRACEFUL_SHUTDOWN = "graceful shutdown (RFC 8326): obeyed, and asked for by a drained gateway"
     ORIGINATION = "originated prefixes"
     STATELESS = "stateless filter"
     STATEFUL = "stateful firewall, one rule for each service"
@@ -76,6 +84,12 @@ _USED: Mapping[Feature, Callable[[Device], bool]] = {
     ),
     Feature.MED: lambda device: _any_entry(device, lambda entry: entry.med is not None),
     Feature.PREPEND: lambda device: _any_entry(device, lambda entry: entry.prepend > 0),
+    Feature.COMMUNITIES: lambda device: _any_entry(
+        device, lambda entry: bool(entry.community_list or entry.communities)
+    ),
+    Feature.GRACEFUL_SHUTDOWN: lambda device: any(
+        GRACEFUL_SHUTDOWN in known.members for known in device.community_lists
+    ),
     Feature.ORIGINATION: lambda device: bool(device.bgp and device.bgp.networks),
     Feature.STATELESS: lambda device: _firewall(device, lambda f: f.rules and not f.stateful),
     Feature.STATEFUL: lambda device: _firewall(device, lambda f: f.stateful),

@@ -42,6 +42,8 @@ _SPELLS = {
     Feature.LOCAL_PREFERENCE: "`set local-preference`",
     Feature.MED: "`set metric`",
     Feature.PREPEND: "`set as-path prepend`",
+    Feature.COMMUNITIES: "`ip community-list`, `set community`, `send-community`",
+    Feature.GRACEFUL_SHUTDOWN: "community `gshut`",
     Feature.ORIGINATION: "`network`, and an `ip route` for what is not connected",
     Feature.STATELESS: "`ip access-group` in and out per interface",
     Feature.STATEFUL: "zone-based firewall: a `class-map` on an access list per pair of zones",

@@ -53,6 +53,8 @@ _SPELLS = {
     Feature.LOCAL_PREFERENCE: "`local-preference`",
     Feature.MED: "`metric`",
     Feature.PREPEND: "`as-path-prepend`",
+    Feature.COMMUNITIES: "`community … members`, `community set`",
+    Feature.GRACEFUL_SHUTDOWN: "community `65535:0`",
     Feature.ORIGINATION: "`static route … discard no-install`, the export chain's first policy",
     Feature.STATELESS: "`packet-based` forwarding, a `firewall filter` in and out per interface",
     Feature.STATEFUL: "`security policies` from zone to zone, `default-policy deny-all`",
@@ -114,6 +116,25 @@ def _pool(kind: str, address: IPv4Address) -> str:
     return f"{kind}-{str(address).replace('.', '-')}"
 
 
+def _communities(device: Device) -> Mapping[str, object]:
+    """Junos names every set of communities, and a route has to bear all of a set to match it.
+
+    So a list of which one is enough becomes several sets of one.
+    """
+    entries = [entry for policy in device.policies for entry in policy.entries]
+    matched = {one.name: [(member,) for member in one.members] for one in device.community_lists}
+    needed = {entry.communities for entry in entries if entry.communities}
+    needed |= {members for sets in matched.values() for members in sets}
+    names = {
+        members: "bears-" + "-and-".join(members).replace(":", "-") for members in sorted(needed)
+    }
+    return {
+        "communities": {name: members for members, name in names.items()},
+        "matched": {name: [names[one] for one in sets] for name, sets in matched.items()},
+        "set_to": names,
+    }
+
+
 def _view(device: Device) -> Mapping[str, object]:
     firewall = device.firewall
     assert firewall is not None
@@ -123,6 +144,7 @@ def _view(device: Device) -> Mapping[str, object]:
         "names": names,
         "statics": statics(device),
         "key_chains": key_chains(device),
+        **_communities(device),
         "filters": {names[f.interface.name]: f for f in interface_filters(device)},
         "zones": zones(device),
         "reset_from": zones_of(device, firewall.reset_from) if firewall.reset_from else (),

@@ -45,6 +45,8 @@ _SPELLS = {
     Feature.LOCAL_PREFERENCE: "`set local-preference`",
     Feature.MED: "`set metric`",
     Feature.PREPEND: "`set as-path prepend`",
+    Feature.COMMUNITIES: "`bgp community-list`, `set community`",
+    Feature.GRACEFUL_SHUTDOWN: "community `graceful-shutdown`",
     Feature.ORIGINATION: "`network`, `no bgp network import-check`",
     Feature.STATELESS: "nftables `forward` chain",
     Feature.STATEFUL: "nftables `forward` chain, `ct state`",

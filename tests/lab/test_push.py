@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
@@ -228,6 +230,34 @@ def test_when_one_wave_fails_every_device_is_put_back(running: Running, pusher: 
     now = running.state()
     assert {node for node in NODES if now[node] != before[node]} <= {"hospital"}
     assert now["hospital"][0] == before["hospital"][0]
+
+
+def test_traffic_leaves_a_gateway_that_is_drained_and_comes_back(
+    running: Running, pusher: Pusher
+) -> None:
+    """The edge prefers cloud-south, and so does the core for what is published."""
+    stage = running.named["move"]
+    drained = replace(stage, drained=("cloud-south",))
+    for now, gateway in ((stage, "cloud-south"), (drained, "cloud-north"), (stage, "cloud-south")):
+        pusher.push(render_stage(running.workspace, now), [NODES], _quiet)
+        devices = design(running.workspace, now)
+        wait_converged(running.lab, devices)
+        ways = {
+            "hq-border": IPv4Address("10.2.0.17"),  # a service of the ward
+            "health-net": IPv4Address("10.1.0.65"),  # published by the headquarters
+        }
+        for node, target in ways.items():
+            (to_gateway,) = (i.name for i in devices[node].interfaces if i.peer == gateway)
+            _wait_until_routed(running.lab, node, target, to_gateway)
+
+
+def _wait_until_routed(lab: NetnsLab, node: str, target: IPv4Address, interface: str) -> None:
+    deadline = time.monotonic() + 10
+    while f" dev {interface} " not in (
+        way := lab.run(node, ["ip", "route", "get", str(target)]).stdout
+    ):
+        assert time.monotonic() < deadline, (node, way)
+        time.sleep(0.1)
 
 
 def test_a_device_that_has_no_power_is_named(running: Running, pusher: Pusher) -> None:

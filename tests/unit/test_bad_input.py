@@ -52,6 +52,21 @@ def _place(path: Path, file: str, text: str) -> str:
 
 MISTAKES = [
     Wrong(
+        CUTOVER,
+        "  build:\n",
+        "  build:\n    drain: [cloud-suoth]\n",
+        "cloud-suoth",
+        "no gateway named 'cloud-suoth'\n  remedy: did you mean 'cloud-south'?",
+    ),
+    Wrong(
+        CUTOVER,
+        "  move:\n",
+        "  move:\n    drain: [cloud-north, cloud-south]\n",
+        "drain:",
+        "phase 'move' drains every gateway of exchange 'cloud', which carries services\n"
+        "  remedy: leave a gateway, or move the services in an earlier phase",
+    ),
+    Wrong(
         SERVICES,
         "criticality: 1",
         "criticalty: 1",

@@ -5,17 +5,26 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 
-from pcg_netops.design.devices import design
+from pcg_netops.design.devices import Designer, design
 from pcg_netops.design.flows import flows, intended_gateway
 from pcg_netops.design.reachability import known_prefixes
 from pcg_netops.design.steering import Stage, stages
 from pcg_netops.inventory.workspace import Workspace, load_workspace
-from pcg_netops.model.device import Action, Bgp, Device, Firewall, Interface, Role, RoutingPolicy
+from pcg_netops.model.device import (
+    GRACEFUL_SHUTDOWN,
+    Action,
+    Bgp,
+    Device,
+    Firewall,
+    Interface,
+    Role,
+    RoutingPolicy,
+)
 from tests.conftest import REPOSITORY, SMALL
 
 Devices = Mapping[str, Device]
@@ -39,6 +48,14 @@ def _cases() -> Iterator[Case]:
         _, cutover = workspace.cutover()
         for stage in stages(cutover, workspace.services):
             yield Case(workspace, stage, design(workspace, stage))
+            first = next(iter(workspace.network.exchanges.values())).gateways[0]
+            if folder == SMALL and first in _gateways_up(workspace, stage):
+                drained = replace(stage, name=f"{stage.name}-drained", drained=(first,))
+                yield Case(workspace, drained, design(workspace, drained))
+
+
+def _gateways_up(workspace: Workspace, stage: Stage) -> list[str]:
+    return [g for name in stage.exchanges for g in workspace.network.exchanges[name].gateways]
 
 
 CASES = list(_cases())
@@ -91,6 +108,8 @@ def test_no_address_is_used_twice_and_both_ends_of_a_link_fit(case: Case) -> Non
 
 def test_every_rule_translation_prefix_list_and_policy_entry_has_an_owner(case: Case) -> None:
     purposes = {"anti-spoofing", "own-traffic-out", "own-traffic-in", "neighbouring edge"}
+    purposes |= {"no way between domains", "no way between exchanges"}
+    purposes |= {f"graceful shutdown of {name}" for name in case.workspace.network.nodes}
     services = case.workspace.services.services
     for device in case.devices.values():
         for prefixes in device.prefix_lists:
@@ -217,6 +236,80 @@ def test_an_edge_tells_exchanges_only_prefixes_of_the_organisation(case: Case) -
             assert any(prefix.subnet_of(site) for site in own), (device.name, prefix)
 
 
+def _without_prefix_lists(device: Device) -> Device:
+    """The same device, had somebody emptied its policies of every prefix list.
+
+    Not a partner's: one that is in two domains keeps them apart by its lists alone.
+    """
+    if device.role is Role.PARTNER:
+        return device
+    policies = tuple(
+        replace(p, entries=tuple(replace(e, prefix_list=None) for e in p.entries))
+        for p in device.policies
+    )
+    return replace(device, policies=policies)
+
+
+def test_tags_alone_keep_domains_apart(case: Case) -> None:
+    known = known_prefixes({n: _without_prefix_lists(d) for n, d in case.devices.items()})
+    for name, node in case.workspace.network.nodes.items():
+        if node.role is Role.CORE:
+            for other in set(case.workspace.network.domains) - {node.domain}:
+                assert not known[name] & _foreign_sites(case, other), name
+
+
+def test_tags_alone_keep_exchanges_apart(case: Case) -> None:
+    """Over the edges, that is: at the domains' cores they do meet."""
+    network = case.workspace.network
+    known = known_prefixes(_without_cores(case))
+    pools = {name: set(network.nodes[name].nat.values()) for name in _gateways(case)}
+    for name in pools:
+        mine = network.exchanges[network.exchange_of(name)].gateways
+        for other in pools.keys() - set(mine):
+            assert not known[name] & pools[other], (name, other)
+
+
+def _gateways(case: Case) -> list[str]:
+    return _gateways_up(case.workspace, case.stage)
+
+
+def _without_cores(case: Case) -> Devices:
+    """The organisation and its exchanges, without any prefix list."""
+    cores = {device.name for device in case.with_role(Role.CORE)}
+    found = {}
+    for name, device in case.devices.items():
+        if device.bgp and name not in cores:
+            sessions = tuple(s for s in device.bgp.sessions if s.peer not in cores)
+            cut = replace(device, bgp=replace(device.bgp, sessions=sessions))
+            found[name] = _without_prefix_lists(cut)
+    return found
+
+
+def test_a_drained_gateway_asks_on_every_session_to_be_left_alone(case: Case) -> None:
+    for device in case.devices.values():
+        policies = {policy.name: policy for policy in device.policies}
+        for session in device.bgp.sessions if device.bgp else ():
+            asks = {
+                GRACEFUL_SHUTDOWN in entry.communities
+                for entry in policies[session.export_policy].entries
+                if entry.action is Action.PERMIT
+            }
+            assert asks == {device.name in case.stage.drained}, (device.name, session.peer)
+            first = policies[session.import_policy].entries[0]
+            assert (first.community_list, first.local_preference) == (
+                ("graceful-shutdown", 0) if session.peer_asn != _bgp(device).asn else (None, None)
+            )
+
+
+def test_draining_changes_the_drained_gateway_and_nothing_else() -> None:
+    workspace = load_workspace(SMALL)
+    stage = stages(workspace.cutover()[1], workspace.services)[1]
+    designer = Designer(workspace)
+    before = designer.design(stage)
+    after = designer.design(replace(stage, drained=("cloud-south",)))
+    assert {name for name in before if before[name] != after[name]} == {"cloud-south"}
+
+
 def _exports(case: Case, device: Device, to: str) -> set[IPv4Network]:
     """Every prefix that a device can tell neighbours of a role or cores of a domain."""
     nodes = case.workspace.network.nodes
@@ -226,6 +319,8 @@ def _exports(case: Case, device: Device, to: str) -> set[IPv4Network]:
     for session in _bgp(device).sessions:
         if to in (nodes[session.peer].role, nodes[session.peer].domain):
             for entry in policies[session.export_policy].entries:
+                if entry.action is Action.DENY:
+                    continue
                 assert entry.prefix_list, f"{device.name} tells {session.peer} everything"
                 assert not any(e.le for e in lists[entry.prefix_list].entries)
                 found |= {e.prefix for e in lists[entry.prefix_list].entries}
@@ -294,6 +389,8 @@ def _offers(case: Case, edge: Device, prefix: IPv4Network) -> dict[str, tuple[in
             continue
         for entry in policies[session.import_policy].entries:
             assert entry.prefix_list
+            if entry.community_list and session.peer not in case.stage.drained:
+                continue  # it does not ask to be left alone
             if prefix in [e.prefix for e in lists[entry.prefix_list].entries]:
                 assert entry.local_preference is not None
                 found[session.peer] = (entry.local_preference, -(entry.med or 0))
@@ -315,7 +412,9 @@ def test_inbound_the_intended_gateway_has_the_shortest_path(case: Case) -> None:
             lists = {prefixes.name: prefixes for prefixes in device.prefix_lists}
             policies = {policy.name: policy for policy in device.policies}
             for session in _bgp(device).sessions:
-                if session.up and case.devices[session.peer].role is Role.GATEWAY:
+                # Whoever hears what a drained gateway tells takes it as the last resort.
+                spared = session.up and session.peer not in case.stage.drained
+                if spared and case.devices[session.peer].role is Role.GATEWAY:
                     entry = next(
                         e
                         for e in policies[session.export_policy].entries
@@ -334,7 +433,7 @@ def test_each_service_is_carried_by_where_it_comes_from_until_it_moves(folder: o
     workspace = next(c.workspace for c in CASES if c.workspace.root == folder)
     _, cutover = workspace.cutover()
     carried = dict.fromkeys(workspace.services.services, cutover.from_exchange)
-    for case in (c for c in CASES if c.workspace is workspace):
+    for case in (c for c in CASES if c.workspace is workspace and not c.stage.drained):
         for name in case.stage.moved:
             assert carried[name] == cutover.from_exchange
             carried[name] = cutover.to_exchange

@@ -32,6 +32,7 @@ def _device(name: str, role: Role, *interfaces: Interface, number: int = 0) -> D
         default_gateway=IPv4Address("192.0.2.1") if host else None,
         bgp=None,
         prefix_lists=(),
+        community_lists=(),
         policies=(),
         firewall=None,
         management=None if host else Management("eth0", IPv4Address(f"198.18.0.{number}"), _SUBNET),

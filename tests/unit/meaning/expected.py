@@ -28,7 +28,8 @@ def facts_of(device: Device) -> Facts:
     assert management
     assert device.loopback
     lists = {prefixes.name: _entries(prefixes) for prefixes in device.prefix_lists}
-    policies = {p.name: _steps(p, lists, bgp.asn) for p in device.policies}
+    marks = {known.name: frozenset(known.members) for known in device.community_lists}
+    policies = {p.name: _steps(p, lists, marks, bgp.asn) for p in device.policies}
     at = {i.name: i.address for i in device.interfaces}
     return Facts(
         name=device.name,
@@ -51,6 +52,7 @@ def facts_of(device: Device) -> Facts:
                 s.next_hop_self,
                 s.maximum_prefixes,
                 s.ttl_security,
+                True,
                 (s.authentication.method.value, f"pcg_secret_{s.authentication.secret.name}_")
                 if s.authentication
                 else None,
@@ -99,7 +101,12 @@ def _entries(prefixes: PrefixList) -> Prefixes:
     return frozenset((e.prefix, e.le or e.prefix.prefixlen) for e in prefixes.entries)
 
 
-def _steps(policy: RoutingPolicy, lists: dict[str, Prefixes], asn: int) -> tuple[Step, ...]:
+def _steps(
+    policy: RoutingPolicy,
+    lists: dict[str, Prefixes],
+    marks: dict[str, frozenset[str]],
+    asn: int,
+) -> tuple[Step, ...]:
     return tuple(
         Step(
             e.owner,
@@ -108,6 +115,8 @@ def _steps(policy: RoutingPolicy, lists: dict[str, Prefixes], asn: int) -> tuple
             e.local_preference,
             e.med,
             (asn,) * e.prepend,
+            marks[e.community_list] if e.community_list else None,
+            frozenset(e.communities) or None,
         )
         for e in policy.entries
     )

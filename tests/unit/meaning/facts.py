@@ -28,6 +28,8 @@ class Step:
     local_preference: int | None
     med: int | None
     prepended: tuple[int, ...]
+    bears: frozenset[str] | None  # any of these communities
+    then_bears: frozenset[str] | None  # communities in place of those it bore
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Session:
     next_hop_self: bool
     maximum: int
     on_link: bool  # takes nothing from further away (RFC 5082)
+    tells_communities: bool
     authentication: tuple[str, str] | None  # method, what stands for the secret
 
 

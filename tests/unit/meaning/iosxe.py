@@ -145,6 +145,7 @@ class _Router:
                 "next-hop-self" in within,
                 limits[0] if limits else 0,
                 "ttl-security hops 1" in about and rest.split()[1] != self.bgp.text.split()[2],
+                "send-community" in within,
                 self.authentication(about),
             )
         return found

@@ -202,6 +202,7 @@ class _Gateway:
             "next-hop-self" in chain and self.sets_next_hop(),
             int(limit.said("maximum")[0]) if limit.all("teardown") else 0,
             group.said("ttl") == ["255"] and self.takes_from_link_only(group.words[1]),
+            True,
             self.authentication(group),
         )
 
@@ -249,6 +250,7 @@ class _Gateway:
         found = []
         for term in policy.all("term"):
             matched, then = term.at("from").said("route-filter-list"), term.at("then")
+            bears = term.at("from").said("community")
             numbers = {s.words[0]: s.words[1] for s in then.below if len(s.words) > 1}
             found.append(
                 Step(
@@ -258,9 +260,18 @@ class _Gateway:
                     _number(numbers.get("local-preference")),
                     _number(numbers.get("metric")),
                     tuple(map(int, numbers.get("as-path-prepend", "").split())),
+                    frozenset(c for name in bears for c in self.all_of(name, 1)) or None,
+                    frozenset(c for n in then.said("community", "set") for c in self.all_of(n))
+                    or None,
                 )
             )
         return tuple(found)
+
+    def all_of(self, name: str, most: int = 9) -> list[str]:
+        """The communities of which a set consists; to match, a route has to bear all of them."""
+        found = self.top.at("policy-options").said("community", name, "members")
+        assert len(found) <= most, name
+        return found
 
     def passage(self, entrance: str, exit_: str) -> tuple[Chain, ...]:
         if not self.stateless():

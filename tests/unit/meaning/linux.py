@@ -199,6 +199,20 @@ def prefix_lists(top: list[Block]) -> dict[str, tuple[str, Prefixes]]:
     return {name: (owners.get(name, ""), frozenset(found)) for name, found in entries.items()}
 
 
+def _communities(text: str | None) -> frozenset[str]:
+    known = {"graceful-shutdown": "65535:0", "gshut": "65535:0"}
+    return frozenset(known.get(word, word) for word in (text or "").split())
+
+
+def _any_of(top: list[Block], name: str | None) -> frozenset[str] | None:
+    """The communities of which one is enough."""
+    if name is None:
+        return None
+    found = re.compile(rf"(?:bgp|ip) community-list standard {name} (?:seq \d+ )?permit (\S+)")
+    lines = [found.fullmatch(block.text) for block in top]
+    return frozenset(c for line in lines if line for c in _communities(line[1]))
+
+
 def route_map(
     top: list[Block], name: str, lists: Mapping[str, tuple[str, Prefixes]]
 ) -> tuple[Step, ...]:
@@ -216,6 +230,8 @@ def route_map(
             number(block.below, "set local-preference ", None),
             number(block.below, "set metric ", None),
             tuple(map(int, (value(block.below, "set as-path prepend ") or "").split())),
+            _any_of(top, value(block.below, "match community ")),
+            _communities(value(block.below, "set community ")) or None,
         )
         found.append((int(words[3]), step))
     return tuple(step for _, step in sorted(found, key=lambda item: item[0]))
@@ -248,6 +264,7 @@ def _sessions(
             "next-hop-self" in within,
             limits[0] if limits else 0,
             "ttl-security hops 1" in about,
+            not any(f"no neighbor {peer} send-community" in b.text for b in family),
             next((("md5", a.split()[1]) for a in about if a.startswith("password ")), None),
         )
     return found

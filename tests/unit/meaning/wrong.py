@@ -49,6 +49,15 @@ _ROUTE_MAPS = (
     ("dropped prefix", r"^ip prefix-list pool-pcg-a seq 10 .*\n", ""),
     ("another's prefix list", r"description translation at pcg-a", "description translation"),
 )
+_COMMUNITIES = (
+    ("tag of another exchange", r"set community 64496:2001$", "set community 64496:2002"),
+    ("untagged", r"^ set community 64496:2001\n", ""),
+    ("transit between exchanges", r"^(route-map to-pcg-a) deny 10", r"\1 permit 10"),
+    ("one exchange forgotten", r"^\S+ community-list standard from-exchanges .*:2002\n", ""),
+    ("graceful shutdown not obeyed", r"^ set local-preference 0\n", ""),
+    ("everybody's last resort", r"^ match community graceful-shutdown\n", ""),
+    ("another community", r"(graceful-shutdown .*permit) \S+", r"\1 no-export"),
+)
 _NEIGHBOURS = (
     ("session comes up too early", r"^ neighbor 203\.0\.113\.135 shutdown\n", ""),
     ("peer of another system", r"remote-as 64498", "remote-as 64497"),
@@ -67,7 +76,7 @@ _NEIGHBOURS = (
 )
 
 LINUX = [
-    *_slips("dc1-edge1", "frr.conf", *_ROUTE_MAPS, *_NEIGHBOURS),
+    *_slips("dc1-edge1", "frr.conf", *_ROUTE_MAPS, *_COMMUNITIES, *_NEIGHBOURS),
     *_slips(
         "dc1-edge1",
         "frr.conf",
@@ -110,13 +119,14 @@ LINUX = [
 ]
 
 IOSXE = [
-    *_slips("dc1-edge1", "iosxe.conf", *_ROUTE_MAPS, *_NEIGHBOURS),
+    *_slips("dc1-edge1", "iosxe.conf", *_ROUTE_MAPS, *_COMMUNITIES, *_NEIGHBOURS),
     *_slips(
         "dc1-edge1",
         "iosxe.conf",
         ("slower BFD", r"interval 100 min_rx 100", "interval 300 min_rx 300"),
         ("uneven BFD", r"interval 100 min_rx 100", "interval 100 min_rx 300"),
         ("no BFD", r"^ neighbor 203\.0\.113\.131 fall-over .*\n", ""),
+        ("communities kept back", r"^  neighbor 203\.0\.113\.131 send-community\n", ""),
         ("session without routes", r"^  neighbor 203\.0\.113\.131 activate\n", ""),
         ("prefix not announced", r"^  network 192\.0\.2\.0 mask 255\.255\.255\.192\n", ""),
         ("no route for a prefix", r"^ip route 192\.0\.2\.16 .*\n", ""),
@@ -190,7 +200,11 @@ JUNOS = [
         ("no local preference", r"^ *local-preference 400;\n", ""),
         ("MED", r"metric 10;", "metric 0;"),
         ("one prepending less", r'as-path-prepend "64496 64496"', 'as-path-prepend "64496"'),
-        ("reject for accept", r"(metric 10;\n *local-preference \d+;\n *)accept;", r"\1reject;"),
+        (
+            "reject for accept",
+            r"(metric 10;\n *local-preference \d+;\n *community .*\n *)accept;",
+            r"\1reject;",
+        ),
         (
             "another list",
             r"list service-nat-records;",
@@ -198,7 +212,7 @@ JUNOS = [
         ),
         ("widened prefix", r"198\.51\.100\.128/29 exact", "198.51.100.128/28 exact"),
         ("more-specifics too", r"198\.51\.100\.128/29 exact", "198.51.100.128/29 upto /32"),
-        ("nobody's policy entry", r"^ *(/\* nat-records \*/)\n( *term 10)", r"\2"),
+        ("nobody's policy entry", r"^ *(/\* nat-records \*/)\n( *term 20)", r"\2"),
         ("another's prefix list", r"/\* translation at pcg-a \*/", "/* translation */"),
         ("all of the device's routes", r"export \[ originated to-pcg-a \]", "export to-pcg-a"),
         ("direct routes told on", r"^( *from) protocol bgp;", r"\1 protocol [ bgp direct ];"),
@@ -208,6 +222,20 @@ JUNOS = [
         ("import of another", r"import from-cjx-r1", "import from-pcg-a"),
         ("limit only warns", r"^ *teardown;\n", ""),
         ("no next hop self", r"originated next-hop-self ", "originated "),
+        ("tag of another exchange", r"set bears-64496-2001;", "set bears-64496-2002;"),
+        ("untagged", r"^ *community set bears-64496-2001;\n", ""),
+        ("tag in addition", r"community set bears-64496-2001;", "community add bears-64496-2001;"),
+        (
+            "one exchange forgotten",
+            r"community \[ bears-64496-2001 bears-64496-2002 \]",
+            "community [ bears-64496-2001 ]",
+        ),
+        ("everybody's last resort", r"^ *community \[ bears-65535-0 \];\n", ""),
+        (
+            "another community",
+            r"bears-65535-0 members \[ 65535:0 \]",
+            "bears-65535-0 members [ 65535:1 ]",
+        ),
         ("no TTL security", r"^            ttl 255;\n", ""),
         ("TTL not checked", r"^                    ttl 255;\n( *protocol tcp)", r"\1"),
         ("no authentication", r"^ *authentication-key .*\n", ""),
