@@ -10,7 +10,7 @@ from pcg_netops.inventory.workspace import Workspace
 from pcg_netops.model.device import Role
 from pcg_netops.model.network import Link, Network, Profile
 
-_EXAMPLE_PREFIXES = {
+EXAMPLE_PREFIXES = {
     IPv4Network("192.0.2.0/24"): "RFC 5737",
     IPv4Network("198.51.100.0/24"): "RFC 5737",
     IPv4Network("203.0.113.0/24"): "RFC 5737",
@@ -49,7 +49,7 @@ def _example_prefixes(workspace: Workspace) -> Iterator[Problem]:
     if network.profile is not Profile.PRODUCTION:
         return
     for path, prefix in _prefixes(network):
-        for reserved, source in _EXAMPLE_PREFIXES.items():
+        for reserved, source in EXAMPLE_PREFIXES.items():
             if prefix.overlaps(reserved):
                 yield Problem(
                     file.place(*path),

@@ -7,6 +7,7 @@ from textwrap import indent
 
 from pcg_netops.audit.acceptances import EXPIRED, UNUSED
 from pcg_netops.audit.addresses import NETWORK_CHECKS
+from pcg_netops.audit.auditing import AUDIT_RULES
 from pcg_netops.audit.capacity import PORTS_CHECK, SPLIT_CHECK
 from pcg_netops.audit.finding import Rule
 from pcg_netops.audit.inputs import INPUT_RULES
@@ -26,7 +27,7 @@ CHECK_RULES: tuple[Rule, ...] = (
     SPLIT_CHECK.rule,
     *(check.rule for check in NETWORK_CHECKS),
 )
-RULES: dict[str, Rule] = {rule.code: rule for rule in (*INPUT_RULES, *CHECK_RULES)}
+RULES: dict[str, Rule] = {rule.code: rule for rule in (*INPUT_RULES, *CHECK_RULES, *AUDIT_RULES)}
 
 
 def rule_of(code: str) -> Rule:
@@ -47,12 +48,12 @@ def explanation(rule: Rule) -> str:
 
 
 def _example(rule: Rule) -> Iterator[tuple[str, str]]:
-    """Each part of the example with a label."""
-    example = rule.example
-    for file, text in example.given:
-        yield f"With, in {file}", text
-    yield f"Wrong, in {example.file}", example.wrong
-    yield "Right", example.right
+    """Each part of the examples with a label."""
+    for example in (rule.example, *rule.further_examples):
+        for file, text in example.given:
+            yield f"With, in {file}", text
+        yield f"Wrong, in {example.file}", example.wrong
+        yield "Right", example.right
 
 
 def overview() -> str:
@@ -69,9 +70,10 @@ def _markdown() -> Iterator[str]:
     yield (
         "# Findings and input errors\n\n"
         "<!-- Made by: pcg explain --markdown > docs/findings.md -->\n\n"
-        "`pcg check` gives each of these a place, a message and a remedy; `pcg explain CODE` shows"
-        " what is below.\nA code keeps its meaning. The severity is the worst that the code"
-        " gives.\n\n| code | severity | what is wrong |\n|---|---|---|\n"
+        "`pcg check` gives each of these a place, a message and a remedy, `pcg audit` those from"
+        " PCG401 on.\n`pcg explain CODE` shows what is below. A code keeps its meaning. Its"
+        " severity is the worst that it gives.\n\n"
+        "| code | severity | what is wrong |\n|---|---|---|\n"
     )
     for rule in RULES.values():
         yield f"| [{rule.code}](#{rule.code.lower()}) | {rule.severity} | {rule.title} |\n"

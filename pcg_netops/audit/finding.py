@@ -47,7 +47,7 @@ class Problem(NamedTuple):
 class Example:
     """A part of a file that has the finding, and the same part mended."""
 
-    file: str  # "network.yaml", "services.yaml" or "cutovers/<name>.yaml"
+    file: str  # of the inventory, such as "cutovers/<name>.yaml", or rendered, such as "frr.conf"
     wrong: str
     right: str
     given: tuple[tuple[str, str], ...] = ()  # other files, with a part that holds for both
@@ -63,6 +63,7 @@ class Rule:
     rationale: str
     source: str
     example: Example
+    further_examples: tuple[Example, ...] = ()  # where other files say it in other words
 
 
 @dataclass(frozen=True)

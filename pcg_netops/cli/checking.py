@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 
-import typer
-
-from pcg_netops.audit.finding import Finding, Severity
-from pcg_netops.audit.formats import to_json, to_sarif
-from pcg_netops.audit.run import audit, error_findings
+from pcg_netops.audit.finding import Severity
+from pcg_netops.audit.run import audit
+from pcg_netops.cli.findings import OutputFormat, counted, show
 from pcg_netops.design.steering import stages
 from pcg_netops.errors import ExitCode, InputError, InputErrors
 from pcg_netops.inventory.workspace import Reading, Workspace, read_workspace
 from pcg_netops.render import StageRenderer
-
-_COLOURS = {
-    Severity.ERROR: typer.colors.RED,
-    Severity.WARNING: typer.colors.YELLOW,
-    Severity.NOTE: typer.colors.CYAN,
-}
-
-
-class OutputFormat(StrEnum):
-    """How findings are written."""
-
-    TEXT = "text"
-    JSON = "json"
-    SARIF = "sarif"
 
 
 def run_check(root: Path, form: OutputFormat, fail_on: Severity) -> ExitCode:
@@ -42,21 +24,7 @@ def run_check(root: Path, form: OutputFormat, fail_on: Severity) -> ExitCode:
     except InputError as error:
         reading = Reading(None, {}, (error,))
     errors = [*reading.errors, *(rendering_errors(reading.workspace) if reading.workspace else ())]
-    findings = audit(reading)
-    if form is OutputFormat.TEXT:
-        _print(findings)
-        if errors:
-            raise InputErrors(errors)
-        assert reading.workspace is not None
-        typer.echo(_summary(reading.workspace, findings))
-    else:
-        write = to_json if form is OutputFormat.JSON else to_sarif
-        broken = [finding for error in errors for finding in error_findings(error)]
-        typer.echo(write([*broken, *findings], complete=not errors))
-    if errors:
-        return ExitCode.INPUT
-    failed = any(finding.severity.rank <= fail_on.rank for finding in findings)
-    return ExitCode.FAIL if failed else ExitCode.PASS
+    return show(audit(reading), errors, _summary(reading.workspace), form, fail_on)
 
 
 def rendering_errors(workspace: Workspace) -> list[InputError]:
@@ -72,24 +40,11 @@ def rendering_errors(workspace: Workspace) -> list[InputError]:
     return errors
 
 
-def _print(findings: Sequence[Finding]) -> None:
-    for finding in findings:
-        word = typer.style(finding.severity.value, fg=_COLOURS[finding.severity])
-        typer.echo(f"{word} {finding.code} {finding.place}: {finding.message}")
-        typer.echo(f"  remedy: {finding.remedy}")
-
-
-def _summary(workspace: Workspace, findings: Sequence[Finding]) -> str:
-    network, services = workspace.network, workspace.services.services
-    counts = {s: sum(finding.severity is s for finding in findings) for s in Severity}
-    found = [_count(number, s.value) for s, number in counts.items() if number]
-    if not counts[Severity.ERROR]:
-        found.insert(0, "no errors")
+def _summary(workspace: Workspace | None) -> str:
+    if workspace is None:
+        return ""
+    nodes, services = len(workspace.network.nodes), len(workspace.services.services)
     return (
-        f"{network.organisation}: {len(network.nodes)} nodes, {len(services)} services, "
-        f"{_count(len(workspace.cutovers), 'cutover')}: {', '.join(found)}"
+        f"{workspace.network.organisation}: {nodes} nodes, {services} services,"
+        f" {counted(len(workspace.cutovers), 'cutover')}"
     )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -105,9 +105,30 @@ def check(
 ) -> None:
     """Read the workspace, render every stage of every cutover; report all wrong or unwise."""
     from pcg_netops.audit.finding import Severity
-    from pcg_netops.cli.checking import OutputFormat, run_check
+    from pcg_netops.cli.checking import run_check
+    from pcg_netops.cli.findings import OutputFormat
 
     raise typer.Exit(run_check(workspace, OutputFormat(form), Severity(fail_on)))
+
+
+@app.command()
+def audit(
+    phase: Annotated[str | None, typer.Option(help="Phase or wave; default: all.")] = None,
+    workspace: WorkspaceOption = HERE,
+    form: Annotated[
+        Literal["text", "json", "sarif"], typer.Option("--format", help="How to write findings.")
+    ] = "text",
+    fail_on: Annotated[
+        Literal["error", "warning", "note"],
+        typer.Option("--fail-on", help="Exit with 1 on findings that are at least this bad."),
+    ] = "error",
+) -> None:
+    """Hold every device's design and rendered files, at every stage, to the hardening rules."""
+    from pcg_netops.audit.finding import Severity
+    from pcg_netops.cli.auditing import run_audit
+    from pcg_netops.cli.findings import OutputFormat
+
+    raise typer.Exit(run_audit(workspace, phase, OutputFormat(form), Severity(fail_on)))
 
 
 @app.command()
@@ -117,7 +138,7 @@ def explain(
         bool, typer.Option("--markdown", help="All codes, as the page docs/findings.md.")
     ] = False,
 ) -> None:
-    """Tell what a code of `pcg check` means, why it matters, and how to mend it."""
+    """Tell what a code of a finding means, why it matters, and how to mend it."""
     from pcg_netops.audit.catalogue import explanation, overview, rule_of, to_markdown
 
     text = explanation(rule_of(code)) if code else overview()

@@ -19,6 +19,7 @@ from pcg_netops.model.flow import Protocol
 from pcg_netops.model.hosts import Entry
 from pcg_netops.model.network import Network
 from pcg_netops.model.services import Service, Services
+from pcg_netops.model.waivers import Waivers
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Sources:
     hosts: tuple[YamlFile, dict[str, Entry]]
     groups: tuple[YamlFile, dict[str, Entry]]
     cutovers: dict[str, tuple[YamlFile, Cutover]]
+    waivers: tuple[YamlFile, Waivers] | None = None  # a workspace may have none
 
 
 def cross_check(sources: Sources) -> Iterator[InputError]:

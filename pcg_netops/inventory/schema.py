@@ -13,6 +13,7 @@ from pcg_netops.model.cutover import Cutover
 from pcg_netops.model.hosts import Entries, Entry
 from pcg_netops.model.network import Network
 from pcg_netops.model.services import Services
+from pcg_netops.model.waivers import Waivers
 
 # Kind of file -> what it must be. `cutover` is for each file in cutovers/.
 KINDS: dict[str, type[BaseModel]] = {
@@ -22,6 +23,7 @@ KINDS: dict[str, type[BaseModel]] = {
     "hosts": Entries,
     "groups": Entries,
     "defaults": Entry,
+    "waivers": Waivers,
 }
 
 

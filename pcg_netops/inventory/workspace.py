@@ -15,6 +15,7 @@ from pcg_netops.model.cutover import Cutover
 from pcg_netops.model.hosts import Entries, Entry
 from pcg_netops.model.network import Network
 from pcg_netops.model.services import Services
+from pcg_netops.model.waivers import Waivers
 
 _CUTOVER_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 _MOST_ERRORS = 100  # across files: nobody reads more before correcting these
@@ -122,6 +123,7 @@ def read_workspace(root: Path, instead: Mapping[str, str] | None = None) -> Read
     groups_file, groups = read(folder / "groups.yaml", Entries)
     _, defaults = read(folder / "defaults.yaml", Entry)
     cutovers = {path.stem: read(path, Cutover) for path in paths}
+    waivers = (folder / "waivers.yaml").exists() and read(folder / "waivers.yaml", Waivers)
     readable = {name: pair for name, pair in cutovers.items() if pair[1] is not None}
     if errors:
         return Reading(None, readable, tuple(errors))
@@ -131,6 +133,7 @@ def read_workspace(root: Path, instead: Mapping[str, str] | None = None) -> Read
         hosts=(hosts_file, hosts.root),
         groups=(groups_file, groups.root),
         cutovers=cutovers,
+        waivers=waivers or None,
     )
     errors.extend(islice(cross_check(sources), _MOST_ERRORS))
     if errors:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from pcg_netops.audit.addresses import inner_mtu
+from pcg_netops.audit.auditing import AUDIT_RULES
 from pcg_netops.audit.catalogue import CHECK_RULES, RULES, to_markdown
 from pcg_netops.audit.finding import Finding, Rule, Severity
 from pcg_netops.audit.inputs import INPUT_RULES
@@ -102,7 +103,8 @@ def test_every_code_that_an_error_has_is_explained() -> None:
     sources = "".join(path.read_text() for path in (REPOSITORY / "pcg_netops").rglob("*.py"))
     named = set(re.findall(r'"(PCG[0-9]{3})"', sources))
     assert named == set(RULES)
-    assert len(RULES) == len(INPUT_RULES) + len(CHECK_RULES), "two rules share a code"
+    listed = (*INPUT_RULES, *CHECK_RULES, *AUDIT_RULES)
+    assert len(RULES) == len(listed), "two rules share a code"
 
 
 def test_the_page_of_findings_is_up_to_date() -> None:

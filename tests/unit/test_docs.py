@@ -34,6 +34,7 @@ from pcg_netops.model.cutover import Cutover
 from pcg_netops.model.hosts import Entry
 from pcg_netops.model.network import Network
 from pcg_netops.model.services import Services
+from pcg_netops.model.waivers import Waivers
 
 REPOSITORY = Path(__file__).parents[2]
 DOCUMENTS = ("README.md", *(f"docs/{path.name}" for path in sorted(REPOSITORY.glob("docs/*.md"))))
@@ -259,6 +260,7 @@ FILES: dict[str, type[BaseModel]] = {
     "`inventory/network.yaml`": Network,
     "`inventory/services.yaml`": Services,
     "`inventory/cutovers/<name>.yaml`": Cutover,
+    "`inventory/waivers.yaml`": Waivers,
     "`inventory/hosts.yaml`, `groups.yaml`, `defaults.yaml`": Entry,
 }
 

@@ -1,0 +1,140 @@
+"""`pcg audit`: every hardening rule against every device at every stage asked about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from pcg_netops.audit.configuration import Configuration, statements_in
+from pcg_netops.audit.device_rules import DEVICE_RULES, Audited
+from pcg_netops.audit.filter_rules import FILTER_RULES
+from pcg_netops.audit.finding import Finding, Rule
+from pcg_netops.audit.hardening import TextRule
+from pcg_netops.audit.management_rules import MANAGEMENT_RULES
+from pcg_netops.audit.routing_rules import ROUTING_RULES
+from pcg_netops.audit.waiving import EXPIRED, UNUSED, Occurrence, Waiving, waived
+from pcg_netops.design.devices import Designer
+from pcg_netops.design.steering import Stage, stages
+from pcg_netops.inventory.workspace import Workspace
+from pcg_netops.model.device import Device, Role
+from pcg_netops.platforms import platform_named
+from pcg_netops.render import Artifact, StageRenderer
+
+TEXT_RULES: tuple[TextRule, ...] = (*MANAGEMENT_RULES, *ROUTING_RULES, *FILTER_RULES)
+AUDIT_RULES: tuple[Rule, ...] = tuple(
+    sorted(
+        (
+            *(rule.rule for rule in TEXT_RULES),
+            *(check.rule for check in DEVICE_RULES),
+            EXPIRED.rule,
+            UNUSED.rule,
+        ),
+        key=lambda rule: rule.code,
+    )
+)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A stage of one of the workspace's cutovers. `label` is how messages call it."""
+
+    stage: Stage
+    label: str
+
+
+def moments(workspace: Workspace) -> tuple[Moment, ...]:
+    """Every stage of every cutover."""
+    several = len(workspace.cutovers) > 1
+    return tuple(
+        Moment(stage, f"{name}:{stage.name}" if several else stage.name)
+        for name, cutover in workspace.cutovers.items()
+        for stage in stages(cutover, workspace.services)
+    )
+
+
+def audit_stages(workspace: Workspace, chosen: Sequence[Moment]) -> tuple[Finding, ...]:
+    """Everything found at those stages, the worst first; what is found at several comes once.
+
+    Raises InputErrors if something cannot be rendered.
+    """
+    auditor = _Auditor(workspace)
+    found = [occurrence for moment in chosen for occurrence in auditor.at(moment)]
+    labels = [moment.label for moment in chosen]
+    findings: list[Finding] = []
+    if workspace.sources.waivers:
+        everything = len(chosen) == len(moments(workspace))
+        subject = Waiving(*workspace.sources.waivers, tuple(found), everything)
+        found = list(waived(subject))
+        findings += [*EXPIRED.findings(subject), *UNUSED.findings(subject)]
+    findings += _once(found, labels)
+    return tuple(sorted(findings, key=lambda finding: (finding.severity.rank, finding.code)))
+
+
+class _Auditor:
+    """Remembers what it found, for most devices stay as they are from one stage to the next."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._designer = Designer(workspace)
+        self._renderer = StageRenderer(workspace)
+        self._latest: dict[str, tuple[Device, tuple[Finding, ...]]] = {}
+
+    def at(self, moment: Moment) -> Iterator[Occurrence]:
+        """What each device has at a stage."""
+        artifacts = self._renderer.render(moment.stage)
+        for name, device in self._designer.design(moment.stage).items():
+            if device.role is Role.HOST:
+                continue
+            latest = self._latest.get(name)
+            if latest is None or (latest[0] is not device and latest[0] != device):
+                latest = (device, tuple(self._of(device, artifacts[name].values())))
+                self._latest[name] = latest
+            for finding in latest[1]:
+                yield Occurrence(finding, name, moment.stage, moment.label)
+
+    def _of(self, device: Device, artifacts: Iterable[Artifact]) -> Iterator[Finding]:
+        for check in DEVICE_RULES:
+            yield from check.findings(Audited(self._workspace, device))
+        for artifact in artifacts:
+            yield from self._text(device, artifact)
+
+    def _text(self, device: Device, artifact: Artifact) -> Iterator[Finding]:
+        workspace = self._workspace
+        kinds = {kind.name: kind for kind in platform_named(device.platform).artifacts}
+        configuration = Configuration(
+            artifact.name,
+            statements_in(artifact.name, artifact.text),
+            device,
+            workspace.network,
+            workspace.services,
+        )
+        for text_rule in TEXT_RULES:
+            for spelling in text_rule.spellings:
+                if spelling.file != artifact.name or device.role not in text_rule.roles:
+                    continue
+                for fault in spelling.faults(configuration):
+                    place = f"{device.name}/{artifact.name}"
+                    yield Finding(
+                        text_rule.rule.code,
+                        text_rule.rule.severity,
+                        f"{place}:{fault.line}" if fault.line else place,
+                        fault.message,
+                        f"{fault.remedy} (templates/{kinds[artifact.name].template})",
+                    )
+
+
+def _once(found: Sequence[Occurrence], labels: Sequence[str]) -> Iterator[Finding]:
+    """Each finding with the stages that it is found at, if those are not all."""
+    first: dict[tuple[str, str, str], Finding] = {}
+    at: dict[tuple[str, str, str], list[str]] = {}
+    for occurrence in found:
+        finding = occurrence.finding
+        key = (finding.code, finding.place.partition(":")[0], finding.message)
+        first.setdefault(key, finding)
+        if occurrence.label not in at.setdefault(key, []):
+            at[key].append(occurrence.label)
+    for key, finding in first.items():
+        if len(at[key]) == len(labels):
+            yield finding
+        else:
+            yield replace(finding, message=f"{finding.message} (at {', '.join(at[key])})")

@@ -1,0 +1,276 @@
+"""Rules about what a device is meant to forward, asked of the design itself.
+
+Their examples are filter rules in the words of `described`, of the device that the example names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv4Network
+
+from pcg_netops.audit.addresses import EXAMPLE_PREFIXES
+from pcg_netops.audit.finding import Check, Example, Problem, Rule, Severity
+from pcg_netops.audit.firewall_analysis import Kind, Verdict, analyse, described, lets_through
+from pcg_netops.design.addressing import INSIDE
+from pcg_netops.inventory.workspace import Workspace
+from pcg_netops.model.device import Action, Device, FilterRule, Role
+from pcg_netops.model.network import Profile
+
+_BOGONS = tuple(
+    IPv4Network(text)
+    for text in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4")
+)
+
+
+@dataclass(frozen=True)
+class Audited:
+    """A device at some stage of a cutover, in its workspace."""
+
+    workspace: Workspace
+    device: Device
+
+    def place(self, owner: str = "") -> str:
+        """Where what it does comes from: the service that owns a rule, or the host."""
+        sources = self.workspace.sources
+        if owner in sources.services[1].services:
+            return sources.services[0].place("services", owner)
+        return sources.hosts[0].place(self.device.name)
+
+
+@lru_cache(maxsize=64)
+def _verdicts(rules: tuple[FilterRule, ...], interfaces: tuple[str, ...]) -> tuple[Verdict, ...]:
+    return tuple(analyse(rules, interfaces))
+
+
+def _found(kind: Kind, audited: Audited) -> Iterator[tuple[FilterRule, str]]:
+    """Each rule with that verdict, and what else is in it: the rules that decide instead."""
+    device = audited.device
+    if not device.firewall:
+        return
+    rules = device.firewall.rules
+    for verdict in _verdicts(rules, tuple(i.name for i in device.interfaces)):
+        if verdict.kind is kind:
+            others = [f"'{described(rules[other])}'" for other in verdict.others]
+            if more := verdict.count - len(others):
+                others.append(f"{more} more")
+            yield rules[verdict.rule], " and ".join(others)
+
+
+def _shadowed(audited: Audited) -> Iterator[Problem]:
+    for rule, others in _found(Kind.SHADOWED, audited):
+        yield Problem(
+            audited.place(rule.owner),
+            f"'{audited.device.name}' never gets to '{described(rule)}': {others} decides before",
+            "remove one of them, or part what they are for",
+        )
+
+
+def _redundant(audited: Audited) -> Iterator[Problem]:
+    for rule, others in _found(Kind.REDUNDANT, audited):
+        yield Problem(
+            audited.place(rule.owner),
+            f"'{audited.device.name}' needs no '{described(rule)}': {others} decides the same",
+            "remove it, or make one service of those that share it",
+        )
+
+
+def _correlated(audited: Audited) -> Iterator[Problem]:
+    for rule, others in _found(Kind.CORRELATED, audited):
+        fails_open = rule.action is Action.DENY
+        yield Problem(
+            audited.place(rule.owner),
+            f"on '{audited.device.name}' the order alone decides between '{described(rule)}' and"
+            f" {others}",
+            "make them disjoint",
+            Severity.WARNING if fails_open else Severity.NOTE,
+        )
+
+
+def _any_to_any(audited: Audited) -> Iterator[Problem]:
+    for rule, _ in _found(Kind.ANY_TO_ANY, audited):
+        yield Problem(
+            audited.place(rule.owner),
+            f"'{audited.device.name}' lets anything pass: '{described(rule)}'",
+            "name who may reach what",
+        )
+
+
+def _spoofed(audited: Audited) -> Iterator[Problem]:
+    device = audited.device
+    if not device.firewall or device.firewall.default is Action.PERMIT:
+        return
+    rules, interfaces = device.firewall.rules, tuple(i.name for i in device.interfaces)
+    found: dict[FilterRule, dict[str, list[IPv4Network]]] = {}
+    for interface, sources in _impossible(audited).items():
+        for source in sources:
+            probe = FilterRule("", Action.PERMIT, (interface,), (), (source,))
+            number = lets_through(rules, probe, interfaces)
+            if number is not None:
+                found.setdefault(rules[number], {}).setdefault(interface, []).append(source)
+    for rule, by in found.items():
+        seen = dict.fromkeys(source for sources in by.values() for source in sources)
+        yield Problem(
+            audited.place(rule.owner),
+            f"'{device.name}' forwards from {', '.join(map(str, seen))} what comes in by"
+            f" {', '.join(by)}, where none of these can be: '{described(rule)}'",
+            "deny these before, or name the sources",
+        )
+
+
+def _impossible(audited: Audited) -> dict[str, list[IPv4Network]]:
+    """For each interface to another autonomous system, sources that no packet from there has."""
+    device, network = audited.device, audited.workspace.network
+    bogons = list(_BOGONS)
+    if network.profile is Profile.PRODUCTION:
+        bogons += EXAMPLE_PREFIXES
+    zones = {i.name: i.zone for i in device.interfaces}
+    found = {}
+    for session in device.bgp.sessions if device.bgp else ():
+        if device.bgp and session.peer_asn != device.bgp.asn:
+            elsewhere = _elsewhere(audited, zones[session.interface])
+            found[session.interface] = [*bogons, *elsewhere]
+    return found
+
+
+def _elsewhere(audited: Audited, zone: str) -> Iterator[IPv4Network]:
+    """The sites that are not behind an interface to another autonomous system in that zone."""
+    device, network = audited.device, audited.workspace.network
+    for site in network.sites.values():
+        if device.role is Role.PARTNER:
+            behind = site.node != device.name
+        elif device.role is Role.EDGE:
+            behind = site.domain is not None
+        else:
+            behind = (site.domain or INSIDE) == zone
+        if not behind:
+            yield site.prefix
+
+
+def _unowned(audited: Audited) -> Iterator[Problem]:
+    device, services = audited.device, audited.workspace.services.services
+    for rule in device.firewall.rules if device.firewall else ():
+        if rule.action is Action.PERMIT and (
+            not rule.owner or (device.role is Role.GATEWAY and rule.owner not in services)
+        ):
+            yield Problem(
+                audited.place(),
+                f"no service owns '{described(rule)}' on '{device.name}'",
+                "add the service to services.yaml, or remove the rule",
+            )
+
+
+def _rule(
+    code: str,
+    title: str,
+    severity: Severity,
+    rationale: str,
+    source: str,
+    device: str,
+    wrong: str,
+    right: str,
+) -> Rule:
+    return Rule(
+        code, title, severity, rationale, source, Example(f"the filter of {device}", wrong, right)
+    )
+
+
+_AL_SHAER = "E. S. Al-Shaer and H. H. Hamed, IEEE TNSM 1(1), 2004"
+_OUT = "eth1 > eth2"
+_DISPATCH = f"dispatch: permit {_OUT}, 10.1.0.0/24 > 10.2.0.16/28, tcp 8443\n"
+
+DEVICE_RULES: tuple[Check[Audited], ...] = (
+    Check(
+        _rule(
+            "PCG501",
+            "A filter rule never decides, and was meant to decide otherwise",
+            Severity.ERROR,
+            "Earlier rules match all that it matches, alone or together, and do the opposite with"
+            " some of it. Whoever wrote it believes in something that does not happen.",
+            f"{_AL_SHAER} (shadowing); NIST SP 800-41 revision 1",
+            "cloud-north",
+            f"dispatch: permit {_OUT}, 10.1.0.0/25 > 10.2.0.16/28, tcp 8443\n"
+            f"telemetry: permit {_OUT}, 10.1.0.128/25 > 10.2.0.16/28, any\n"
+            f"quarantine: deny {_OUT}, 10.1.0.0/24 > 10.2.0.16/28, tcp 8443\n",
+            f"quarantine: deny {_OUT}, 10.1.0.0/26 > 10.2.0.16/28, tcp 8443\n{_DISPATCH}",
+        ),
+        _shadowed,
+    ),
+    Check(
+        _rule(
+            "PCG502",
+            "A filter rule decides nothing that others do not decide in the same way",
+            Severity.WARNING,
+            "It can go without a difference, and it will be forgotten when the other is changed:"
+            " then access stays that was to be withdrawn. Two services with the same addresses and"
+            " ports make such rules.",
+            f"{_AL_SHAER} (redundancy)",
+            "cloud-north",
+            f"{_DISPATCH}telemetry: permit {_OUT}, 10.1.0.0/26 > 10.2.0.16/28, tcp 8443\n",
+            f"{_DISPATCH}telemetry: permit {_OUT}, 10.1.0.0/26 > 10.2.0.32/28, tcp 8443\n",
+        ),
+        _redundant,
+    ),
+    Check(
+        _rule(
+            "PCG503",
+            "The order alone decides between two filter rules",
+            Severity.WARNING,
+            "Each matches something that the other does not, and they do the opposite with what"
+            " both match. If the permitting one is first (a warning), traffic passes that a rule"
+            " denies; if the denying one is first (a note), the order is to be kept. A denial that"
+            " lies wholly within a later permission is an exception to it, and no finding.",
+            f"{_AL_SHAER} (correlation)",
+            "cloud-north",
+            f"{_DISPATCH}quarantine: deny {_OUT}, 10.1.0.7/32 > any, any\n",
+            f"quarantine: deny {_OUT}, 10.1.0.7/32 > 10.2.0.16/28, tcp 8443\n{_DISPATCH}",
+        ),
+        _correlated,
+    ),
+    Check(
+        _rule(
+            "PCG504",
+            "A filter rule permits anyone to reach anything",
+            Severity.ERROR,
+            "With every source, destination and port in it, a rule says nothing about a service,"
+            " and makes those after it pointless.",
+            "STIG V-216662; RFC 2979 section 2",
+            "cloud-north",
+            f"dispatch: permit {_OUT}, any > any, any\n",
+            _DISPATCH,
+        ),
+        _any_to_any,
+    ),
+    Check(
+        _rule(
+            "PCG508",
+            "Packets are forwarded whose source cannot be where they come from",
+            Severity.ERROR,
+            "The organisation's own addresses do not come in from an exchange, nor one domain's"
+            " from another, and reserved ranges come from nowhere. What bears them is forged, or a"
+            " sign of a loop. Ranges for examples count in a production network.",
+            "BCP 38 (RFC 2827), RFC 3704, RFC 6890; STIG V-216665, V-217032",
+            "hq-border",
+            "own-traffic-in: permit eth2 > eth1, any > 10.1.0.0/24, any\n",
+            "anti-spoofing: deny eth2 > any, 0.0.0.0/8|10.1.0.0/24|127.0.0.0/8|169.254.0.0/16|"
+            "224.0.0.0/4|240.0.0.0/4 > any, any\n"
+            "own-traffic-in: permit eth2 > eth1, any > 10.1.0.0/24, any\n",
+        ),
+        _spoofed,
+    ),
+    Check(
+        _rule(
+            "PCG509",
+            "No service owns a filter rule of a gateway",
+            Severity.ERROR,
+            "A gateway is there for the services that are written down. When the service goes, its"
+            " rules go; a rule without one stays for ever.",
+            "STIG V-216663; NIST SP 800-41 revision 1 section 4.1",
+            "cloud-north",
+            _DISPATCH.replace("dispatch", "test-for-anne"),
+            _DISPATCH,
+        ),
+        _unowned,
+    ),
+)
