@@ -267,6 +267,29 @@ def services(
     import_services(workspace, file, sheet, dry_run=dry_run)
 
 
+@import_app.command()
+def hosts(
+    netbox: Annotated[str, typer.Option(help="Address of the NetBox: https://netbox.example.")],
+    token_from: Annotated[
+        str, typer.Option(help="Where its token is: env:NAME, file:PATH or keyring:SERVICE/USER.")
+    ] = "env:NETBOX_TOKEN",  # noqa: S107  # where it is, not what
+    ca: Annotated[
+        Path | None, typer.Option(help="Certificates to trust in place of the system's.")
+    ] = None,
+    filters: Annotated[
+        list[str] | None, typer.Option("--filter", help="Such as status=active; repeat for more.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check and tell what would change; write nothing.")
+    ] = False,
+    workspace: WorkspaceOption = HERE,
+) -> None:
+    """Bring addresses, platforms and groups of the nodes from a NetBox into hosts.yaml."""
+    from pcg_netops.cli.importing import import_hosts
+
+    import_hosts(workspace, netbox, token_from, ca, filters or [], dry_run=dry_run)
+
+
 @lab_app.command()
 def topology(
     check: Annotated[

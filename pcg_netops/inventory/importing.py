@@ -64,6 +64,11 @@ class Target:
     lines: bool  # whether a new entry has a line for each field
     _file: YamlFile = field(init=False)
 
+    def present(self) -> dict[str, dict[str, Any]]:
+        """The entries that there are. Raises InputError."""
+        root = self.root.resolve()
+        return self._entries(read_yaml(root / self.name, root))
+
     def bring(self, entries: Sequence[Entry], wrong: Sequence[InputError] = ()) -> Import:
         """Work out the file with these entries.
 
@@ -72,7 +77,7 @@ class Target:
         file = self.root.resolve() / self.name
         old_text = read_text(file, self.name)
         self._file = read_yaml(file, self.root.resolve(), text=old_text)
-        present = self._entries(self._file.data)
+        present = self._entries(self._file)
         errors = [*wrong, *(e for entry in entries for e in self._refusals(entry, present))]
         if errors:
             raise InputErrors(errors)
@@ -109,8 +114,9 @@ class Target:
             tuple(name for name in present if name not in named),
         )
 
-    def _entries(self, data: Any) -> dict[str, dict[str, Any]]:
-        """What the file holds now; nothing is fine, a list or a bare word is not."""
+    def _entries(self, file: YamlFile) -> dict[str, dict[str, Any]]:
+        """What the file holds; nothing is fine, a list or a bare word is not."""
+        data = file.data
         for key in self.path:
             data = data.get(key) if isinstance(data, dict) else None
         data = {} if data is None else data
@@ -119,7 +125,7 @@ class Target:
                 path = (*self.path, name) if name else self.path
                 raise InputError(
                     "does not hold fields",
-                    place=self._file.place(*path),
+                    place=file.place(*path),
                     remedy="correct the file first: pcg check",
                 )
         assert isinstance(data, dict)
@@ -186,7 +192,7 @@ class Target:
             editor.add(self.path, new, lines=self.lines)
             result = editor.result()
             after = read_yaml(self.root.resolve() / self.name, self.root.resolve(), text=result)
-            if self._entries(after.data) == wanted:
+            if self._entries(after) == wanted:
                 return result
         except InputError:
             pass  # an anchor was taken away whose value is repeated elsewhere

@@ -44,6 +44,14 @@ TIMEOUT_S = 120
 # of the name of the test in it, if it holds tests, and words that the file has to hold.
 ELSEWHERE = {
     "./pcg rehearse": ("tests/lab/test_rehearsal.py", "demonstration", '"rehearse"'),
+    **{
+        f"pcg import hosts --netbox https://netbox.example {option}": (
+            "tests/unit/test_import_hosts.py",
+            "that_cannot_be_taken" if "filter" in option else "come_in",
+            '"import", "hosts", "--netbox"',
+        )
+        for option in ("--dry-run", "--filter status=active")
+    },
     "./pcg test": (".ci/run", "", '/../pcg" test'),
     ".venv/bin/python benchmarks/rehearsal.py --runs 3": (
         "tests/unit/test_docs.py",
