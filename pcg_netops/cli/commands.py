@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 import pcg_netops
+from pcg_netops.cli.lab import app as lab_app
 from pcg_netops.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-lab_app = typer.Typer(help="The virtual network.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(lab_app, name="lab")
 import_app = typer.Typer(
     help="Bring what others keep into the workspace's files.",

@@ -104,11 +104,11 @@ class Agent:
         if lab.gateway:
             links.connect_management(lab, {name: networks[name] for name in managed})
         links.connect_cables(lab.links, networks)
-        self._boot(self._nodes.values())
+        failures = self._boot(self._nodes.values(), keep=lab.keep)
         keys: dict[str, str] = ssh.result()
         self._ask_ssh("open", managed)
         warnings = [f"{n}: {said}" for n, node in self._nodes.items() for said in node.warnings]
-        return {"keys": keys, "warnings": warnings}
+        return {"keys": keys, "warnings": warnings, "failures": failures}
 
     def do_run(self, node: str, argv: list[str], stdin: str, timeout: float) -> dict[str, Any]:
         """Run a command on a node."""
@@ -157,6 +157,19 @@ class Agent:
                 node.powered = True
             self._ask_ssh("open", [node.plan.name for node in on if node.plan.management])
 
+    def do_nodes(self) -> dict[str, Any]:
+        """Whether each node has power, and the processes it runs, by number."""
+        spaces = {os.fstat(node.namespaces[2]).st_ino: name for name, node in self._nodes.items()}
+        holders = {node.holder for node in self._nodes.values()}
+        found: dict[str, Any] = {
+            name: {"powered": node.powered, "processes": {}} for name, node in self._nodes.items()
+        }
+        for process in _processes():
+            owner = spaces.get(_mounts_of(process) or 0)
+            if owner is not None and process not in holders:
+                found[owner]["processes"][str(process)] = _name_of(process)
+        return found
+
     def do_processes(self) -> int:
         """How many processes the lab has."""
         return len(_processes())
@@ -165,10 +178,10 @@ class Agent:
         """Proportional set size of them all, in bytes."""
         return sum(_proportional_size(process) for process in _processes())
 
-    def _boot(self, nodes: Iterable[Node]) -> None:
+    def _boot(self, nodes: Iterable[Node], *, keep: bool = False) -> tuple[str, ...]:
         by_name = {node.plan.name: node for node in nodes}
-        order = Order(node.plan for node in by_name.values())
-        order.run(lambda plan, order: by_name[plan.name].boot(order))
+        order = Order((node.plan for node in by_name.values()), keep=keep)
+        return order.run(lambda plan, order: by_name[plan.name].boot(order))
 
     def _log_of(self, plan: NodePlan) -> BinaryIO:
         """Where a node's own process writes, and the log that people read."""
@@ -263,6 +276,13 @@ def _mounts_of(process: int) -> int | None:
         return Path(f"/proc/{process}/ns/mnt").stat().st_ino
     except OSError:
         return None  # has ended
+
+
+def _name_of(process: int) -> str:
+    try:
+        return Path(f"/proc/{process}/comm").read_text().strip()
+    except OSError:
+        return ""  # has ended
 
 
 def _proportional_size(process: int) -> int:

@@ -21,6 +21,14 @@ class Completed:
     stderr: str
 
 
+@dataclass(frozen=True)
+class NodeState:
+    """A node now. `processes` are the names of what it runs, by number within the lab."""
+
+    powered: bool
+    processes: dict[int, str]
+
+
 class Lab(Protocol):
     """A running virtual network. All methods may be called from any thread."""
 

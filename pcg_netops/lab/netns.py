@@ -10,11 +10,11 @@ import os
 import socket as sockets
 import subprocess
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
@@ -25,8 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from pcg_netops.errors import InputError, LabError, PcgError
-from pcg_netops.lab import wire
-from pcg_netops.lab.base import Completed
+from pcg_netops.lab.calls import Calls
 from pcg_netops.lab.definitions import Topology
 from pcg_netops.lab.environment import namespaces_refused, require_programs
 from pcg_netops.lab.plan import Plan
@@ -43,14 +42,15 @@ _END_PATIENCE = 2.0
 _LAST_LINES = 5
 
 
-class NetnsLab:
-    """A running lab (`Lab`). As a context manager it is down afterwards."""
+class NetnsLab(Calls):
+    """A running lab (`Lab`) of this process. As a context manager it is down afterwards."""
 
     def __init__(self, run_dir: Path) -> None:
         self._log = run_dir / "agent.log"
         self._known_hosts = run_dir / "known_hosts"
         self._key = Ed25519PrivateKey.generate()
         self.warnings: tuple[str, ...] = ()
+        self.failures: tuple[str, ...] = ()
         self._control, theirs = sockets.socketpair(sockets.AF_UNIX, sockets.SOCK_SEQPACKET)
         # The agent watches this process itself too: a copy of the socket in a fork must not
         # keep the lab alive.
@@ -96,7 +96,9 @@ class NetnsLab:
         return cls.start(lay_out(topology, base_dir, accepted), run_dir, strict=strict)
 
     @classmethod
-    def start(cls, layout: Layout, run_dir: Path, *, strict: bool = True) -> Self:
+    def start(
+        cls, layout: Layout, run_dir: Path, *, strict: bool = True, keep: bool = False
+    ) -> Self:
         """The same, of a topology that is laid out already."""
         make_plan(layout, "", run_dir, strict=strict)  # what is wrong is said before all else
         try:
@@ -105,7 +107,8 @@ class NetnsLab:
         except OSError as error:
             raise InputError(f"cannot use the run folder: {error}", place=str(run_dir)) from None
         try:
-            lab._build(make_plan(layout, lab._public_key(), lab._log.parent, strict=strict))
+            key, folder = lab._public_key(), lab._log.parent
+            lab._build(make_plan(layout, key, folder, strict=strict, keep=keep))
         except BaseException:
             lab.down()
             raise
@@ -132,41 +135,6 @@ class NetnsLab:
         """The private key that every node lets in as user `USERNAME`, in OpenSSH's text form."""
         return self._key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
 
-    def run(
-        self, node: str, argv: Sequence[str], *, stdin: str = "", timeout: float = 30.0
-    ) -> Completed:
-        """Run a command on the node. Raises LabError if it cannot be started or overruns."""
-        value, _ = self._call("run", node=node, argv=list(argv), stdin=stdin, timeout=timeout)
-        return Completed(**value)
-
-    def connect(self, node: str, port: int = 22, timeout: float = 10.0) -> sockets.socket:
-        """A TCP connection from the management network to the node's management address."""
-        return self._socket("connect", node=node, port=port, timeout=timeout)
-
-    def socket(self, node: str, family: int, kind: int, proto: int = 0) -> sockets.socket:
-        """A new socket whose network is the node's; it stays there whoever holds it."""
-        return self._socket("socket", node=node, family=family, kind=kind, proto=proto)
-
-    def helper(self, module: str) -> sockets.socket:
-        """Start `python -m module` in the lab (see `Lab`); its last words on a failed start."""
-        return self._socket("helper", module=module)
-
-    def power_off(self, nodes: Sequence[str]) -> None:
-        """Cut the power of nodes, all links first; those already off stay so."""
-        self._call("power_off", nodes=list(nodes))
-
-    def power_on(self, nodes: Sequence[str]) -> None:
-        """Start nodes that are off from their saved configuration, /var/lib/pcg."""
-        self._call("power_on", nodes=list(nodes))
-
-    def processes(self) -> int:
-        """How many processes the lab runs now."""
-        return int(self._call("processes")[0])
-
-    def memory(self) -> int:
-        """Bytes of memory the lab holds now, shared pages counted once."""
-        return int(self._call("memory")[0])
-
     def down(self) -> None:
         """End everything; returns when the kernel has ended the last process. Idempotent."""
         self._control.close()
@@ -179,6 +147,7 @@ class NetnsLab:
     def _build(self, plan: Plan) -> None:
         answer, _ = self._call("up", plan=asdict(plan))
         keys, self.warnings = answer["keys"], tuple(answer["warnings"])
+        self.failures = tuple(answer["failures"])
         addresses = {n.name: n.management.split("/")[0] for n in plan.nodes if n.management}
         lines = [f"{address},{name} {keys[name]}\n" for name, address in addresses.items()]
         self._known_hosts.write_text("".join(lines))
@@ -187,26 +156,22 @@ class NetnsLab:
         key = self._key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
         return key.decode()
 
-    def _socket(self, call: str, **arguments: Any) -> sockets.socket:
-        _, (descriptor,) = self._call(call, **arguments)
-        return sockets.socket(fileno=descriptor)
-
-    def _call(self, call: str, **arguments: Any) -> tuple[Any, list[int]]:
+    def _dial(self) -> sockets.socket:
         ours, theirs = sockets.socketpair()
-        with ours:
-            try:
-                with theirs:
-                    sockets.send_fds(self._control, [b"."], [theirs.fileno()])
-                wire.send(ours, {"call": call, **arguments})
-                answer, files = wire.receive(ours)
-            except (OSError, EOFError):
-                raise self._ended() from None
-        if "error" in answer:
-            message, place, remedy = answer["error"]
-            raise LabError(message, place=place, remedy=remedy)
-        if "defect" in answer:
-            raise PcgError(f"the lab's agent failed in `{call}`:\n{answer['defect']}")
-        return answer["value"], files
+        with theirs:
+            self.hand_over(theirs)
+        return ours
+
+    def hand_over(self, call: sockets.socket) -> None:
+        """Have the agent serve the call at the other end of this stream socket."""
+        try:
+            sockets.send_fds(self._control, [b"."], [call.fileno()])
+        except OSError:
+            raise self._ended() from None
+
+    def fileno(self) -> int:
+        """Readable when the lab has ended by itself."""
+        return self._control.fileno()
 
     def _ended(self) -> PcgError:
         if self._control.fileno() < 0:

@@ -17,16 +17,20 @@ _PATIENCE_S = 300.0
 class Order:
     """The stages that nodes are through. Waiting takes no place of those that work."""
 
-    def __init__(self, plans: Iterable[NodePlan]) -> None:
+    def __init__(self, plans: Iterable[NodePlan], *, keep: bool = False) -> None:
         self._plans = {plan.name: plan for plan in plans}
         self._done: set[tuple[str, str]] = set()
         self._awaited = {(wait.node, wait.done) for p in self._plans.values() for wait in p.waits}
         self._news = threading.Condition()
         self._gate = threading.Semaphore(_AT_ONCE)
         self._errors: list[Exception] = []
+        self._keep = keep
 
-    def run(self, act: Callable[[NodePlan, Order], None]) -> None:
-        """Act on every node in a thread of its own; raise the first error."""
+    def run(self, act: Callable[[NodePlan, Order], None]) -> tuple[str, ...]:
+        """Act on every node in a thread of its own; raise the first error.
+
+        With `keep`, nodes do not mind the errors of others, and all errors are returned as words.
+        """
         threads = [
             threading.Thread(target=self._run, args=(act, plan)) for plan in self._plans.values()
         ]
@@ -34,8 +38,9 @@ class Order:
             thread.start()
         for thread in threads:
             thread.join()
-        if self._errors:
+        if self._errors and not (self._keep and all(isinstance(e, LabError) for e in self._errors)):
             raise self._errors[0]
+        return tuple(map(str, self._errors))
 
     def _run(self, act: Callable[[NodePlan, Order], None], plan: NodePlan) -> None:
         try:
@@ -49,6 +54,9 @@ class Order:
         """Whether any node waits for that."""
         return (node, stage) in self._awaited
 
+    def _is_over(self) -> bool:
+        return bool(self._errors) and not self._keep
+
     @contextmanager
     def stage(self, plan: NodePlan, stage: str) -> Iterator[None]:
         """Wait for what the stage needs, then for a place to work; at the end others may go on."""
@@ -57,9 +65,9 @@ class Order:
         }
         with self._news:
             came = self._news.wait_for(
-                lambda: self._errors or needed <= self._done, timeout=_PATIENCE_S
+                lambda: self._is_over() or needed <= self._done, timeout=_PATIENCE_S
             )
-        if self._errors:
+        if self._is_over():
             raise LabError("was not started, because another node failed", place=plan.name)
         if not came:
             missing = ", ".join(f"{node}'s {done}" for node, done in sorted(needed - self._done))

@@ -97,6 +97,7 @@ class Plan:
     run_dir: str
     gateway6: str | None = None
     management_mtu: int | None = None
+    keep: bool = False  # what does not start is told of, and the rest starts all the same
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Plan:

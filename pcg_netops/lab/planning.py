@@ -153,10 +153,13 @@ def _addresses(
         ) from None
 
 
-def make_plan(layout: Layout, client_key: str, run_dir: Path, *, strict: bool) -> Plan:
+def make_plan(
+    layout: Layout, client_key: str, run_dir: Path, *, strict: bool, keep: bool = False
+) -> Plan:
     """What the agent builds. Raises InputErrors where a file that the topology names is missing.
 
-    `strict` makes a failing `exec` an error; containerlab only logs it.
+    `strict` makes a failing `exec` an error; containerlab only logs it. `keep` lets the other nodes
+    start where one does not.
     """
     errors: list[InputError] = []
     nodes = []
@@ -176,6 +179,7 @@ def make_plan(layout: Layout, client_key: str, run_dir: Path, *, strict: bool) -
         links=tuple(map(_link, layout.topology.links)),
         client_key=client_key,
         run_dir=str(run_dir),
+        keep=keep,
     )
 
 

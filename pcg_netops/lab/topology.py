@@ -50,6 +50,8 @@ _GIT = ("__gitBranch__", "__gitHash__")
 
 def load(path: Path, root: Path | None = None) -> Topology:
     """Read a topology file; messages name it relative to `root`. Raises InputErrors."""
+    if not path.exists():
+        raise InputError("no such topology file", place=str(path), remedy="name another")
     file = read_yaml(path, root or path.parent, expand=_expand, lenient=True)
     if isinstance(file.data, dict):
         file = YamlFile(file.name, _merged(file.data), file.marks)

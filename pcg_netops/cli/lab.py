@@ -1,0 +1,264 @@
+"""`pcg lab`: labs that stay up in the background. Commands import what they need when they run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from pcg_netops.errors import ExitCode, InputError
+
+if TYPE_CHECKING:
+    from pcg_netops.lab.running import RunningLab
+
+app = typer.Typer(help="The virtual network.", no_args_is_help=True, rich_markup_mode=None)
+
+Format = Literal["table", "json"]
+FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How to write it.")]
+LabOption = Annotated[
+    str | None,
+    typer.Option(
+        "--lab", "-l", help="Name or topology file of the lab; needed if there are several."
+    ),
+]
+LabArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="[LAB]", help="Name or topology file; default: the only lab."),
+]
+NodesOption = Annotated[
+    list[str] | None, typer.Option("--node", "-n", help="Only this node; may be repeated.")
+]
+
+
+def _find(name: str | None) -> RunningLab:
+    from pcg_netops.lab.running import find
+
+    return find(name)
+
+
+@app.command()
+def up(
+    topology: Annotated[Path, typer.Argument(help="A containerlab topology file.")],
+    as_host: Annotated[
+        list[str] | None,
+        typer.Option(help="Let a Linux host of this machine stand in for this image."),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Fail where a command of the topology fails.")
+    ] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave the lab up where a node did not start.")
+    ] = False,
+) -> None:
+    """Start a lab in the background; it stays up until `pcg lab down`."""
+    from pcg_netops.lab.environment import require_programs
+    from pcg_netops.lab.planning import lay_out
+    from pcg_netops.lab.supervisor import start
+    from pcg_netops.lab.topology import load
+
+    layout = lay_out(load(topology), topology.resolve().parent, as_host or ())
+    require_programs()
+    for key in layout.ignored:
+        typer.echo(f"not honoured here: {key}")
+    started = start(layout, topology, strict=strict, keep=keep)
+    for warning in started.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    record = started.record
+    typer.echo(
+        f"lab {record.name} is up after {started.seconds:.1f} s: "
+        f"{len(record.nodes)} nodes, {len(record.links)} links"
+    )
+    if record.failure:
+        typer.echo(
+            f"error: {record.failure}\n"
+            f"  remedy: the lab is kept; look around, then: pcg lab down {record.name}",
+            err=True,
+        )
+        raise typer.Exit(ExitCode.ENVIRONMENT)
+
+
+@app.command()
+def down(
+    lab: LabArgument = None,
+    every: Annotated[bool, typer.Option("--all", help="End every lab of this user.")] = False,
+) -> None:
+    """End a lab; nothing of it stays."""
+    from pcg_netops.lab import home
+    from pcg_netops.lab.running import RunningLab
+
+    if every and lab:
+        raise InputError("name a lab or give --all, not both")
+    labs = [RunningLab(record) for record in home.running()] if every else [_find(lab)]
+    for found in labs:
+        found.down()
+        typer.echo(f"lab {found.record.name} is down")
+
+
+@app.command()
+def status(lab: LabArgument = None, form: FormatOption = "table") -> None:
+    """Show the running labs, or one lab's nodes: power, daemons, sessions."""
+    from pcg_netops.cli.lab_view import show_labs, show_nodes
+    from pcg_netops.lab import home
+
+    if lab is None and len(home.running()) != 1:
+        show_labs(home.running(), form)
+    else:
+        show_nodes(_find(lab), form)
+
+
+@app.command()
+def inspect(
+    lab: LabArgument = None,
+    form: FormatOption = "table",
+) -> None:
+    """Show the nodes of running labs as `containerlab inspect` does."""
+    from pcg_netops.cli.lab_view import show_inspection
+    from pcg_netops.lab import home
+    from pcg_netops.lab.running import RunningLab
+
+    labs = [_find(lab)] if lab else [RunningLab(record) for record in home.running()]
+    show_inspection(labs, form)
+
+
+@app.command("exec", context_settings={"ignore_unknown_options": True})
+def execute(
+    node: Annotated[str, typer.Argument(help="A node; several with commas; or: all.")],
+    command: Annotated[list[str], typer.Argument(help="The command and its arguments.")],
+    lab: LabOption = None,
+    form: Annotated[
+        Literal["plain", "json"], typer.Option("--format", "-f", help="How to write it.")
+    ] = "plain",
+    timeout: Annotated[float, typer.Option(help="Seconds that it may take.")] = 30.0,
+) -> None:
+    """Run a command on nodes; exits with 1 if it fails on any."""
+    from pcg_netops.cli.lab_view import show_results
+    from pcg_netops.lab.sessions import chosen
+
+    found = _find(lab)
+    names = [name for name in node.split(",") if name]
+    nodes = chosen(found.record, None if names == ["all"] else names)
+    results = {one.long_name: found.run(one.name, command, timeout=timeout) for one in nodes}
+    show_results(results, command, form)
+    failed = any(result.returncode for result in results.values())
+    raise typer.Exit(ExitCode.FAIL if failed else ExitCode.PASS)
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def ssh(
+    node: Annotated[str, typer.Argument(help="The node.")],
+    command: Annotated[list[str] | None, typer.Argument(help="Default: a shell.")] = None,
+    lab: LabOption = None,
+) -> None:
+    """Log in to a node with OpenSSH's client."""
+    import os
+
+    from pcg_netops.errors import EnvironmentLack
+    from pcg_netops.lab.home import SSH_CONFIG
+
+    found = _find(lab)
+    host = found.record.node(node)
+    if not host.ssh_port:
+        raise InputError(
+            f"node '{node}' is not on the management network",
+            remedy=f"run commands with: pcg lab exec {node} COMMAND",
+        )
+    config = str(Path(found.record.folder, SSH_CONFIG))
+    try:
+        os.execvp("ssh", ["ssh", "-F", config, host.name, *(command or ())])  # noqa: S606
+    except FileNotFoundError:
+        raise EnvironmentLack(
+            "there is no ssh", remedy="as root: apt-get install openssh-client"
+        ) from None
+
+
+@app.command()
+def logs(
+    node: Annotated[str, typer.Argument(help="The node.")],
+    lab: LabOption = None,
+    lines: Annotated[int, typer.Option("--lines", min=0, help="How many of each; 0: all.")] = 50,
+) -> None:
+    """Print what a node's own process, its daemons and the lab's agent have said."""
+    from pcg_netops.lab.sessions import logs_of
+
+    for name, text in logs_of(_find(lab), node, lines):
+        typer.secho(f"==> {name}", bold=True)
+        typer.echo(text)
+
+
+@app.command()
+def graph(
+    lab: LabArgument = None,
+    form: Annotated[
+        Literal["mermaid", "dot", "svg"], typer.Option("--format", "-f", help="svg needs Graphviz.")
+    ] = "mermaid",
+    out: Annotated[Path | None, typer.Option(help="Write here instead of printing.")] = None,
+) -> None:
+    """Draw a running lab, or a topology file that does not run."""
+    from pcg_netops.files import write_whole
+    from pcg_netops.lab import home
+    from pcg_netops.lab.drawing import draw
+    from pcg_netops.lab.topology import load
+
+    path = Path(lab) if lab else None
+    running = [record.name for record in home.running()]
+    if path and path.is_file():
+        topology = load(path)
+    elif lab in running or (lab is None and running):
+        topology = load(Path(_find(lab).record.topology))
+    else:
+        _find(lab)  # says what is running
+        return
+    text = draw(topology, form)
+    if out:
+        write_whole(out, text)
+        typer.echo(f"wrote {out}")
+    else:
+        typer.echo(text, nl=False)
+
+
+@app.command()
+def capture(
+    target: Annotated[str, typer.Argument(metavar="NODE:INTERFACE", help="Where to listen.")],
+    lab: LabOption = None,
+    count: Annotated[int, typer.Option(min=0, help="Packets to write; 0: until it is ended.")] = 0,
+    seconds: Annotated[float, typer.Option(min=0, help="Time to listen; 0: no limit.")] = 0,
+) -> None:
+    """Write what passes an interface as pcap to standard output, for `wireshark -k -i -`."""
+    import sys
+
+    from pcg_netops.lab.capture import capture as write_packets
+
+    if sys.stdout.isatty():
+        raise InputError(
+            "packets are not for a terminal",
+            remedy=f"pcg lab capture {target} | wireshark -k -i -   (or > file.pcap)",
+        )
+    node, _, interface = target.partition(":")
+    if not interface:
+        raise InputError(f"'{target}' is not NODE:INTERFACE", remedy="such as r1:eth1")
+    found = _find(lab)
+    found.record.node(node)
+    write_packets(found, node, interface, sys.stdout.buffer, count=count, seconds=seconds)
+
+
+@app.command()
+def save(
+    lab: LabArgument = None,
+    nodes: NodesOption = None,
+    copy: Annotated[
+        Path | None, typer.Option(help="Also copy what is saved to this folder.")
+    ] = None,
+) -> None:
+    """Save what runs on the nodes (FRR, nftables) to the lab's folder, as files by node."""
+    from pcg_netops.files import write_whole
+    from pcg_netops.lab.sessions import chosen, running_files
+
+    found = _find(lab)
+    folders = [Path(found.record.folder)]
+    folders += [copy / folders[0].name] if copy else []
+    for node in chosen(found.record, nodes):
+        for name, text in running_files(found, node.name):
+            for folder in folders:
+                write_whole(folder / node.name / name, text)
+                typer.echo(f"saved {folder / node.name / name}")
