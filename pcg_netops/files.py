@@ -12,8 +12,8 @@ from pcg_netops.errors import EnvironmentLack, InputError
 _WRONG_PATH = (PermissionError, NotADirectoryError, IsADirectoryError, FileExistsError)
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file through a temporary one beside it, synced and then renamed.
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file, text as UTF-8, through a temporary one beside it, synced and then renamed.
 
     Raises InputError if that path cannot be written, EnvironmentLack if the disk cannot.
     """
@@ -22,8 +22,8 @@ def write_whole(path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         temporary = Path(name)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         temporary.chmod(0o644)

@@ -48,16 +48,25 @@ def _fields(kind: type) -> frozenset[str]:
 
 
 class _Sandbox(ImmutableSandboxedEnvironment):
-    """The sandbox, quicker for what templates do most: read a field of a device's part.
-
-    Such a field is data that was made for templates. All else is decided as it always is.
-    """
+    """The sandbox, made quick for large networks without letting through anything else."""
 
     def getattr(self, obj: Any, attribute: str) -> Any:
+        """A field of a device's part is data that was made for templates; else as it always is."""
         kind: type = type(obj)
         if attribute in _fields(kind):
             return getattr(obj, attribute)
         return super().getattr(obj, attribute)
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        """Jinja's own decision, which goes by kind and name alone, made once for each."""
+        decision = (type(obj), attr)
+        if decision not in self._decided:
+            self._decided[decision] = super().is_safe_attribute(obj, attr, value)
+        return self._decided[decision]
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._decided: dict[tuple[type, str], bool] = {}
 
 
 class Renderer:

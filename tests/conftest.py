@@ -37,6 +37,14 @@ def copy_small(folder: Path) -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True)
+def no_cache_of_ours(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What one test renders, no other one reuses."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+
+
 @pytest.fixture
 def workspace(tmp_path: Path) -> Path:
     """A copy of the small workspace."""

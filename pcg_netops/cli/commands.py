@@ -12,6 +12,7 @@ from pcg_netops.cli.lab import app as lab_app
 from pcg_netops.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
+    from pcg_netops.cli.reuse import Rendering
     from pcg_netops.design.steering import Stage
     from pcg_netops.inventory.workspace import Workspace
 
@@ -36,6 +37,9 @@ WorkspaceOption = Annotated[
 ]
 CutoverOption = Annotated[
     str | None, typer.Option("--cutover", help="Cutover file's name; needed if there are several.")
+]
+FreshOption = Annotated[
+    bool, typer.Option("--fresh", help="Render anew, also what an earlier run has rendered.")
 ]
 HERE = Path()
 
@@ -62,6 +66,16 @@ def _stages(workspace: Path, cutover: str | None) -> tuple[Workspace, tuple[Stag
     loaded = load_workspace(workspace)
     _, chosen = loaded.cutover(cutover)
     return loaded, stages(chosen, loaded.services)
+
+
+def _say_reused(rendering: Rendering) -> None:
+    if rendering.reused:
+        count = len(rendering.artifacts)
+        typer.echo(
+            f"stage {rendering.stage}: reused what was rendered before for {count} devices,"
+            " as nothing has changed since",
+            err=True,
+        )
 
 
 @app.command()
@@ -169,25 +183,26 @@ def render(
     phase: Annotated[str | None, typer.Option(help="Phase or wave; default: the first.")] = None,
     host: Annotated[str | None, typer.Option(help="Only this device.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write files here instead of printing.")] = None,
+    fresh: FreshOption = False,
     workspace: WorkspaceOption = HERE,
     cutover: CutoverOption = None,
 ) -> None:
     """Render device configurations. With --out, also a MANIFEST of SHA-256 sums."""
     from pcg_netops.cli.output import write_artifacts
-    from pcg_netops.design.steering import find_stage
+    from pcg_netops.cli.reuse import Renderings
     from pcg_netops.inventory.yamlfile import did_you_mean
-    from pcg_netops.render import render_stage
 
-    loaded, all_stages = _stages(workspace, cutover)
-    stage = find_stage(all_stages, phase) if phase else all_stages[0]
-    artifacts = render_stage(loaded, stage)
+    rendering = Renderings(workspace, cutover, fresh=fresh).stage(phase)
+    _say_reused(rendering)
+    artifacts = rendering.artifacts
     if host is not None:
         if host not in artifacts:
             raise InputError(f"no device '{host}'", remedy=did_you_mean(host, artifacts))
         artifacts = {host: artifacts[host]}
     if out is not None:
-        count = write_artifacts(artifacts, out)
-        typer.echo(f"{count} files of stage {stage.name} written to {out}")
+        count, unchanged = write_artifacts(artifacts, out)
+        kept = f" ({unchanged} were there already)" if unchanged else ""
+        typer.echo(f"{count} files of stage {rendering.stage} written to {out}{kept}")
         return
     for device, files in artifacts.items():
         for artifact in files.values():
@@ -200,19 +215,21 @@ def diff(
     before: Annotated[str, typer.Option("--from", help="Phase or wave.")],
     after: Annotated[str, typer.Option("--to", help="Phase or wave.")],
     host: Annotated[str | None, typer.Option(help="Only this device.")] = None,
+    fresh: FreshOption = False,
     workspace: WorkspaceOption = HERE,
     cutover: CutoverOption = None,
 ) -> None:
     """Show what changes on every device between two phases."""
     from pcg_netops.cli.output import print_diff
-    from pcg_netops.design.steering import find_stage
+    from pcg_netops.cli.reuse import Renderings
     from pcg_netops.diff import diff_artifacts
     from pcg_netops.inventory.yamlfile import did_you_mean
-    from pcg_netops.render import StageRenderer
 
-    loaded, all_stages = _stages(workspace, cutover)
-    renderer = StageRenderer(loaded)
-    old, new = (renderer.render(find_stage(all_stages, name)) for name in (before, after))
+    renderings = Renderings(workspace, cutover, fresh=fresh)
+    both = [renderings.stage(name) for name in (before, after)]
+    for rendering in both:
+        _say_reused(rendering)
+    old, new = (rendering.artifacts for rendering in both)
     if host is not None and host not in new:
         raise InputError(f"no device '{host}'", remedy=did_you_mean(host, new))
     for part in diff_artifacts(old, new):

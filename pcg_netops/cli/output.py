@@ -14,15 +14,30 @@ from pcg_netops.render import Artifacts
 _COLOURS = {"+": typer.colors.GREEN, "-": typer.colors.RED, "@": typer.colors.CYAN}
 
 
-def write_artifacts(artifacts: Artifacts, folder: Path) -> int:
-    """Write `<folder>/<device>/<file>` and `<folder>/MANIFEST`, which `sha256sum -c` reads."""
+def write_artifacts(artifacts: Artifacts, folder: Path) -> tuple[int, int]:
+    """Write `<folder>/<device>/<file>` and `<folder>/MANIFEST`, which `sha256sum -c` reads.
+
+    Returns the number of files, and how many of them were there with the same bytes.
+    """
     sums = []
+    unchanged = 0
     for device, files in artifacts.items():
         for artifact in files.values():
-            write_whole(folder / device / artifact.name, artifact.text)
+            path, content = folder / device / artifact.name, artifact.text.encode()
+            if _holds(path, content):
+                unchanged += 1
+            else:
+                write_whole(path, content)
             sums.append(f"{artifact.digest}  {device}/{artifact.name}\n")
     write_whole(folder / "MANIFEST", "".join(sorted(sums)))
-    return len(sums)
+    return len(sums), unchanged
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    try:
+        return not path.is_symlink() and path.is_file() and path.read_bytes() == content
+    except OSError:
+        return False
 
 
 def print_diff(text: str) -> None:

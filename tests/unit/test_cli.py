@@ -82,7 +82,7 @@ def test_render_shows_the_first_phase_unless_told(pcg: Pcg) -> None:
 def test_diff_turns_the_one_phase_into_the_other(workspace: Path, pcg: Pcg) -> None:
     for phase in ("before", "move"):
         pcg("render", "--phase", phase, "--out", phase)
-    done = pcg("diff", "--from", "before", "--to", "move")
+    done = pcg("diff", "--from", "before", "--to", "move", "--fresh")
     assert (done.code, done.err) == (0, "")
     before, after = (_configurations(workspace / phase) for phase in ("before", "move"))
     assert before != after
@@ -107,7 +107,7 @@ def test_diff_of_a_move_is_short_and_on_the_edge_alone(pcg: Pcg) -> None:
 
 
 def test_diff_is_empty_where_nothing_changes(pcg: Pcg) -> None:
-    done = pcg("diff", "--from", "move", "--to", "move")
+    done = pcg("diff", "--from", "move", "--to", "move", "--fresh")
     assert (done.code, done.out, done.err) == (0, "", "")
 
 
@@ -203,7 +203,13 @@ def test_the_quick_commands_load_no_heavy_library(workspace: Path) -> None:
         "print([name for name in ('nornir', 'netmiko', 'pyroute2', 'asyncssh', 'rich.live')"
         " if name in sys.modules])"
     )
-    for arguments in ("'--help'", "'check', '-w', " + repr(str(workspace))):
+    here = f"'-w', {str(workspace)!r}"
+    for arguments in (
+        "'--help'",
+        f"'check', {here}",
+        f"'render', '--out', {str(workspace / 'out')!r}, {here}",
+        f"'diff', '--from', 'build', '--to', 'move', {here}",
+    ):
         done = subprocess.run(
             [sys.executable, "-P", "-c", script.format(arguments)],
             env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
