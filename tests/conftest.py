@@ -14,6 +14,7 @@ from pcg_netops.cli import main
 
 REPOSITORY = Path(__file__).parents[1]
 SMALL = REPOSITORY / "tests" / "workspaces" / "small"
+COUNTY = REPOSITORY / "tests" / "workspaces" / "county"
 # The command for a test that needs a process of its own.
 PCG = (sys.executable, "-P", "-c", "from pcg_netops.cli import main; main()")
 

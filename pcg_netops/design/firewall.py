@@ -128,6 +128,8 @@ def _edge(network: Network, addressing: Addressing, node: str) -> Firewall:
         FilterRule("own-traffic-out", Action.PERMIT, inner, outer, sources=own),
         FilterRule("own-traffic-in", Action.PERMIT, outer, inner, destinations=own),
     ]
+    if len(local) > 1:
+        rules.append(FilterRule("between-own-sites", Action.PERMIT, local, local, own, own))
     return Firewall(False, Action.DENY, tuple(rules))
 
 

@@ -25,7 +25,7 @@ from pcg_netops.model.device import (
     Role,
     RoutingPolicy,
 )
-from tests.conftest import REPOSITORY, SMALL
+from tests.conftest import COUNTY, REPOSITORY, SMALL
 
 Devices = Mapping[str, Device]
 
@@ -43,7 +43,7 @@ class Case:
 
 
 def _cases() -> Iterator[Case]:
-    for folder in (REPOSITORY, SMALL):
+    for folder in (REPOSITORY, SMALL, COUNTY):
         workspace = load_workspace(folder)
         _, cutover = workspace.cutover()
         for stage in stages(cutover, workspace.services):
@@ -108,7 +108,7 @@ def test_no_address_is_used_twice_and_both_ends_of_a_link_fit(case: Case) -> Non
 
 def test_every_rule_translation_prefix_list_and_policy_entry_has_an_owner(case: Case) -> None:
     purposes = {"anti-spoofing", "own-traffic-out", "own-traffic-in", "neighbouring edge"}
-    purposes |= {"no way between domains", "no way between exchanges"}
+    purposes |= {"between-own-sites", "no way between domains", "no way between exchanges"}
     purposes |= {f"graceful shutdown of {name}" for name in case.workspace.network.nodes}
     services = case.workspace.services.services
     for device in case.devices.values():
@@ -428,7 +428,7 @@ def test_inbound_the_intended_gateway_has_the_shortest_path(case: Case) -> None:
         assert best == intended
 
 
-@pytest.mark.parametrize("folder", [REPOSITORY, SMALL], ids=["demonstration", "small"])
+@pytest.mark.parametrize("folder", [REPOSITORY, SMALL, COUNTY], ids=lambda f: f.name)
 def test_each_service_is_carried_by_where_it_comes_from_until_it_moves(folder: object) -> None:
     workspace = next(c.workspace for c in CASES if c.workspace.root == folder)
     _, cutover = workspace.cutover()
