@@ -73,12 +73,13 @@ def test_a_clean_network_loses_nothing(lab: Loopback) -> None:
         since = probes.mark()
         time.sleep(0.6)
         results = probes.window(since)
+        lasted_s = (probes.mark() - since) / 1e9
 
     udp, tcp = results["udp"], results["tcp"]
     assert (udp.kind, udp.lost, udp.lost_forward, udp.lost_return) == (Kind.UDP, 0, 0, 0)
     assert (tcp.kind, tcp.lost, tcp.lost_forward) == (Kind.TCP_CONNECT, 0, None)
-    assert 20 <= udp.sent <= 61
-    assert 4 <= tcp.sent <= 13
+    assert 20 <= udp.sent <= lasted_s * 100 + 2
+    assert 4 <= tcp.sent <= lasted_s * 20 + 2
     assert [(peer.address, peer.count) for peer in udp.peers] == [("127.0.0.3", udp.sent)]
     assert [(peer.address, peer.count) for peer in tcp.peers] == [("127.0.0.4", tcp.sent)]
     assert udp.gaps == tcp.gaps == ()
@@ -113,9 +114,10 @@ def test_the_rate_changes_while_it_runs(lab: Loopback) -> None:
         since = probes.mark()
         time.sleep(0.5)
         fast = probes.window(since)["udp"]
+        lasted_s = (probes.mark() - since) / 1e9
 
         assert fast.interval_ms == 1
-        assert 150 <= fast.sent <= 501
+        assert 150 <= fast.sent <= lasted_s * 1000 + 2
         assert probes.window(since - 10**8, since + 10**8)["udp"].interval_ms == 20
         with pytest.raises(InputError, match="service unknown has no UDP flow"):
             probes.set_rate("unknown", 100)
