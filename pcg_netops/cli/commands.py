@@ -212,14 +212,33 @@ def render(
 
 @app.command()
 def diff(
-    before: Annotated[str, typer.Option("--from", help="Phase or wave.")],
     after: Annotated[str, typer.Option("--to", help="Phase or wave.")],
+    before: Annotated[
+        str | None, typer.Option("--from", help="Phase or wave; needed without --running.")
+    ] = None,
+    running: Annotated[
+        Path | None,
+        typer.Option(help="Folder of what devices hold now: DEVICE/FILE, as read from each."),
+    ] = None,
     host: Annotated[str | None, typer.Option(help="Only this device.")] = None,
+    commands: Annotated[
+        bool, typer.Option("--commands", help="Show what is sent to each device, both ways.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option(help="Write the change set to this file, to be approved.")
+    ] = None,
     fresh: FreshOption = False,
     workspace: WorkspaceOption = HERE,
     cutover: CutoverOption = None,
 ) -> None:
-    """Show what changes on every device between two phases."""
+    """Show what changes on every device between two phases, or from what it holds now."""
+    if commands or output is not None or running is not None or before is None:
+        from pcg_netops.cli.changes import Choice, show_changes
+
+        loaded, all_stages = _stages(workspace, cutover)  # never reused: this is what is approved
+        choice = Choice(before, after, running, host)
+        show_changes(loaded, loaded.cutover(cutover)[0], all_stages, choice, commands, output)
+        return
     from pcg_netops.cli.output import print_diff
     from pcg_netops.cli.reuse import Renderings
     from pcg_netops.diff import diff_artifacts

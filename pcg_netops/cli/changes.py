@@ -1,0 +1,137 @@
+"""`pcg diff`: what changes, as a comparison, as commands, or as a change set in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from difflib import unified_diff
+from pathlib import Path
+
+import typer
+
+from pcg_netops.cli.output import print_diff
+from pcg_netops.cutover.plan import waves
+from pcg_netops.design.devices import design
+from pcg_netops.design.steering import Stage, find_stage
+from pcg_netops.diff import (
+    ChangeSet,
+    DeviceChange,
+    diff_artifacts,
+    plan_running,
+    plan_stages,
+    save,
+)
+from pcg_netops.errors import InputError
+from pcg_netops.inventory.workspace import Workspace
+from pcg_netops.inventory.yamlfile import did_you_mean
+from pcg_netops.render import Artifacts, StageRenderer
+
+RUNNING = "running"
+_LARGEST = 20_000_000  # bytes of one device's file
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What to compare with what."""
+
+    before: str | None
+    after: str
+    running: Path | None
+    host: str | None
+
+
+def show_changes(
+    workspace: Workspace,
+    cutover: str,
+    stages: tuple[Stage, ...],
+    choice: Choice,
+    commands: bool,
+    output: Path | None,
+) -> None:
+    """Print the comparison, or with `commands` what is sent; with `output` write the change set."""
+    if choice.before is None and choice.running is None:
+        raise InputError("nothing to compare with", remedy="give --from PHASE or --running FOLDER")
+    after = find_stage(stages, choice.after)
+    before = find_stage(stages, choice.before) if choice.before else after
+    renderer = StageRenderer(workspace)
+    old, new = (_of_host(renderer.render(stage), choice.host) for stage in (before, after))
+    if choice.running is None and not commands and output is None:
+        for part in diff_artifacts(old, new):
+            print_diff(part.text)
+        return
+    platforms = {name: device.platform for name, device in design(workspace, after).items()}
+    if choice.running is None:
+        changes = plan_stages(old, new, platforms)
+    else:
+        running = {device: _read(choice.running / device) for device in new}
+        changes = plan_running(running, old, new, platforms)
+    if output is not None:
+        order = waves(workspace.network, before, after, [c.device for c in changes])
+        change_set = ChangeSet(
+            network=workspace.network.name,
+            cutover=cutover,
+            before=before.name if choice.running is None else RUNNING,
+            after=after.name,
+            waves=tuple(wave for wave in order if wave),
+            devices=changes,
+        )
+        save(change_set, output)
+        typer.echo(f"wrote {output}: {len(changes)} devices, digest {change_set.digest}")
+    elif commands:
+        for line in _sent(changes):
+            typer.echo(line)
+    else:
+        for change in changes:
+            print_diff(_compared(change))
+
+
+def _of_host(artifacts: Artifacts, host: str | None) -> Artifacts:
+    if host is None:
+        return artifacts
+    if host not in artifacts:
+        raise InputError(f"no device '{host}'", remedy=did_you_mean(host, artifacts))
+    return {host: artifacts[host]}
+
+
+def _read(folder: Path) -> dict[str, str]:
+    """Every file that was read from a device."""
+    try:
+        paths = sorted(path for path in folder.iterdir() if path.is_file())
+        for path in paths:
+            if path.stat().st_size > _LARGEST:
+                raise InputError("is too large for a configuration", place=str(path))
+        return {path.name: path.read_text(encoding="utf-8") for path in paths}
+    except OSError as error:
+        raise InputError(
+            f"cannot be read: {error.strerror}",
+            place=error.filename or str(folder),
+            remedy="save each device's configuration there, or name one with --host",
+        ) from None
+    except UnicodeDecodeError:
+        raise InputError(
+            "holds a file that is not text", place=str(folder), remedy="save it in UTF-8"
+        ) from None
+
+
+def _sent(changes: Iterable[DeviceChange]) -> Iterator[str]:
+    """What each device is sent, and what would undo it."""
+    for change in changes:
+        for way, lines in (("remediation", change.remediation), ("back-out", change.back_out)):
+            if not change.replaced:
+                yield f"# {change.device} ({change.platform}): {way}"
+                yield from lines
+        for name in change.replaced:
+            yield f"# {change.device} ({change.platform}): {name} is replaced whole, both ways"
+
+
+def _compared(change: DeviceChange) -> str:
+    lines: list[str] = []
+    for name in change.intended:
+        lines += unified_diff(
+            change.base.get(name, "").splitlines(),
+            change.intended[name].splitlines(),
+            f"running/{change.device}/{name}",
+            f"b/{change.device}/{name}",
+            lineterm="",
+        )
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""Change sets for Cisco IOS-XE: commands in a safe order, and the proof of it."""

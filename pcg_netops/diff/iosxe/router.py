@@ -1,0 +1,368 @@
+"""A router's configuration that takes commands, as IOS-XE does in configuration mode.
+
+A printed configuration is a list of commands too, so reading one is entering it. `text` is the same
+for two configurations that mean the same: no numbers that order alone decides, no defaults, nothing
+that the device says about itself, and order only where it counts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from pcg_netops.diff.iosxe.language import (
+    DEFAULTS,
+    LOGICAL,
+    ON_BY_DEFAULT,
+    ORDERED,
+    SILENT,
+    Tree,
+    definition,
+    references,
+    single,
+)
+
+_ACCESS_LIST = re.compile(r"ip access-list (?:extended|standard) (\S+)$")
+_RESEQUENCE = re.compile(r"ip access-list resequence (\S+) (\d+) (\d+)$")
+_PREFIX_LIST = re.compile(r"ip prefix-list (\S+)(?: seq (\d+))? ((?:permit|deny) .+)$")
+_NUMBERED = re.compile(r"(?:(\d+) )?(.+)$")
+_BANNER = re.compile(r"banner \S+ (\^C|.)(.*)$", re.DOTALL)
+_STEP, _PREFIX_STEP = 10, 5  # between entries that are entered without a number
+
+Subject = tuple[str, str]  # the kind of a thing and its name
+
+
+class Rejected(Exception):
+    """A command that a device does not take."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An entry of an access list with the remarks above it, which come and go with it."""
+
+    number: int
+    text: str
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def permits(self) -> bool:
+        return self.text.startswith("permit")
+
+
+class Router:
+    """A configuration. `negatives` are settings whose `no` form stays in sight."""
+
+    def __init__(self, lines: Iterable[str] = (), negatives: Iterable[str] = ()) -> None:
+        self.top: Tree = {}
+        self.access_lists: dict[str, list[Entry]] = {}  # by their first line
+        self.prefix_lists: dict[str, dict[int, str]] = {}
+        self.made: Counter[Subject] = Counter()
+        self.used: Counter[Subject] = Counter()
+        self.negatives = set(negatives)
+        self._settings: dict[object, str] = {}  # lines of which there is one each, by which it is
+        self._open: list[tuple[int, str, Tree]] = []  # modes: indentation, first line, lines
+        self._remarks: dict[tuple[str, int], tuple[str, ...]] = {}  # of entries to come; 0: next
+        self._banner: tuple[str, list[str]] | None = None
+        for line in lines:
+            self.enter(line)
+        self.negatives |= {n for tree in _trees(self.top) for n in _negated(tree)}
+
+    def enter(self, line: str) -> tuple[Subject, ...]:
+        """Take one command; what it touched. Raises Rejected for what a device would not take."""
+        if self._banner is not None:
+            return self._banner_line(line)
+        text = " ".join(line.split())
+        if not text or SILENT.match(text):
+            return ()
+        indent = len(line) - len(line.lstrip())
+        while self._open and self._open[-1][0] >= indent:
+            self._open.pop()
+        if not self._open:
+            return self._enter_top(text, indent, line)
+        root = self._open[0][1]
+        if root in self.access_lists:
+            return self._enter_access_list(root, text)
+        tree = self._open[-1][2]
+        touched = self._set(root, tree, text)
+        if not text.startswith(("no ", "default ")):
+            line_in = text.partition(" insert-before ")[0]
+            self._open.append((indent, line_in, tree[line_in]))
+        return touched
+
+    def _enter_top(self, text: str, indent: int, line: str) -> tuple[Subject, ...]:
+        positive = text.removeprefix("no ")
+        if found := _RESEQUENCE.match(text):
+            return self._resequence(*found.groups())
+        if _ACCESS_LIST.match(positive):
+            return self._access_list(text, indent)
+        if positive.startswith("ip prefix-list ") and " description " not in f"{positive} ":
+            return self._prefix_list(positive, remove=positive is not text)
+        if text.startswith("banner ") and (banner := _BANNER.match(line.strip())):
+            if banner[1] not in banner[2]:
+                self._banner = banner[1], [line.strip()]
+                return ()
+            text = line.strip()
+        touched = self._set("", self.top, text)
+        if text in self.top:
+            self._open.append((indent, text, self.top[text]))
+        return touched
+
+    def _banner_line(self, line: str) -> tuple[Subject, ...]:
+        assert self._banner
+        end, lines = self._banner
+        lines.append(line.rstrip())
+        if end in line:
+            self._banner = None
+            return self._set("", self.top, "\n".join(lines))
+        return ()
+
+    # Access lists
+
+    def _access_list(self, text: str, indent: int) -> tuple[Subject, ...]:
+        header = text.removeprefix("no ")
+        subject = "access list", header.split()[-1]
+        if text is not header:
+            self.made[subject] -= len(self.access_lists.pop(header, ()))
+        else:
+            self.access_lists.setdefault(header, [])
+            self._open.append((indent, header, {}))
+        return (subject,)
+
+    def _enter_access_list(self, header: str, text: str) -> tuple[Subject, ...]:
+        entries = self.access_lists[header]
+        subject = "access list", header.split()[-1]
+        removes = text.startswith("no ")
+        found = _NUMBERED.fullmatch(text.removeprefix("no "))
+        assert found
+        number, said = int(found[1] or 0), found[2]
+        if removes and number == 0 and said.isdigit():
+            number, said = int(said), ""
+        if said == "remark" or said.startswith("remark "):
+            self._remark(header, number, said, removes)
+        elif removes:
+            kept = [e for e in entries if not (e.number == number if number else e.text == said)]
+            if len(kept) == len(entries):
+                raise Rejected(f"{text}: no such entry in {header}")
+            entries[:] = kept
+            self.made[subject] -= 1
+        elif all(e.text != said for e in entries):  # the device takes each entry once
+            self._insert(header, number, said)
+            self.made[subject] += 1
+        return (subject,)
+
+    def _insert(self, header: str, number: int, said: str) -> None:
+        entries = self.access_lists[header]
+        remarks = self._remarks.pop((header, number), ()) or self._remarks.pop((header, 0), ())
+        number = number or (entries[-1].number + _STEP if entries else _STEP)
+        if any(e.number == number for e in entries):
+            raise Rejected(f"duplicate sequence number {number} in {header}")
+        entries.append(Entry(number, said, remarks))
+        if len(entries) > 1 and entries[-2].number > number:
+            entries.sort(key=lambda e: e.number)
+
+    def _remark(self, header: str, number: int, said: str, removes: bool) -> None:
+        """Remarks are their entry's: the one with their number, or the next one to come."""
+        entries = self.access_lists[header]
+        at = next((i for i, e in enumerate(entries) if e.number == number), None)
+        if at is None:
+            self._remarks[header, number] = (*self._remarks.get((header, number), ()), said)
+        else:
+            remarks = () if removes else (*entries[at].remarks, said)
+            entries[at] = replace(entries[at], remarks=remarks)
+
+    def _resequence(self, name: str, first: str, step: str) -> tuple[Subject, ...]:
+        for header, entries in self.access_lists.items():
+            if header.split()[-1] == name:
+                entries[:] = [
+                    replace(e, number=int(first) + i * int(step)) for i, e in enumerate(entries)
+                ]
+                return (("access list", name),)
+        raise Rejected(f"no access list {name}")
+
+    # Prefix lists
+
+    def _prefix_list(self, text: str, remove: bool) -> tuple[Subject, ...]:
+        found = _PREFIX_LIST.match(text)
+        name = found[1] if found else text.split()[2]
+        subject = "prefix list", name
+        entries = self.prefix_lists.setdefault(name, {})
+        if found is None and remove:
+            self.made[subject] -= len(self.prefix_lists.pop(name))
+            for line in [t for t in self.top if t.startswith(f"ip prefix-list {name} desc")]:
+                self._drop("", self.top, line)
+        elif found is None:
+            raise Rejected(text)
+        elif remove:
+            numbers = [n for n, t in entries.items() if t == found[3]]
+            if not numbers or (found[2] and int(found[2]) not in numbers):
+                raise Rejected(f"{text}: no such entry")
+            del entries[numbers[0]]
+            self.made[subject] -= 1
+            if not entries:
+                del self.prefix_lists[name]
+        elif found[3] not in entries.values():
+            number = int(found[2] or max(entries, default=0) + _PREFIX_STEP)
+            if number in entries:
+                raise Rejected(f"{text}: the sequence number is taken")
+            entries[number] = found[3]
+            self.made[subject] += 1
+        return (subject,)
+
+    # All else
+
+    def _set(self, root: str, tree: Tree, text: str) -> tuple[Subject, ...]:
+        if text.startswith("no "):
+            touched = self._negate(root, tree, text[3:])
+        elif text.startswith("default "):
+            gone = [line for line in tree if line in (text[8:], f"no {text[8:]}")]
+            touched = [s for line in gone for s in self._drop(root, tree, line)]
+        else:
+            touched = self._add(root, tree, text)
+        return tuple(dict.fromkeys((*touched, *_subjects(root or text, text))))
+
+    def _add(self, root: str, tree: Tree, text: str) -> list[Subject]:
+        touched = []
+        text, _, successor = text.partition(" insert-before ")
+        replaced = self._settings.get(_setting(root, tree, text), text)
+        for line in {replaced, f"no {text}"} - {text}:
+            if line in tree:
+                touched += self._drop(root, tree, line)
+        if text not in tree:
+            touched += self._put(root, tree, text)
+        if successor:
+            if successor not in tree:
+                raise Rejected(f"{text}: no {successor} to insert it before")
+            later = list(tree)[list(tree).index(successor) : -1]
+            for line in later:
+                tree[line] = tree.pop(line)
+        if text.startswith("vrf forwarding ") and root.startswith("interface "):
+            for line in [x for x in tree if x.startswith("ip address ")]:
+                self._drop(root, tree, line)  # as the device does when the VRF changes
+        return touched
+
+    def _negate(self, root: str, tree: Tree, text: str) -> list[Subject]:
+        gone = [x for x in tree if x == text] or [x for x in tree if x.startswith(f"{text} ")]
+        touched = [s for line in gone for s in self._drop(root, tree, line)]
+        if re.fullmatch(r"neighbor \S+", text):
+            for below in tree.values():
+                for line in [x for x in below if x.startswith(f"{text} ")]:
+                    touched += self._drop(root, below, line)
+        if (not gone or text in self.negatives or ON_BY_DEFAULT.match(text)) and not (
+            text == "shutdown" and root.startswith("interface ")
+        ):
+            touched += self._put(root, tree, f"no {text}")
+        return touched
+
+    def _put(self, root: str, tree: Tree, line: str) -> list[Subject]:
+        tree[line] = {}
+        self._settings[_setting(root, tree, line)] = line
+        uses = references(root or line, line)
+        self.used.update(uses)
+        made = definition(line) if tree is self.top else None
+        if made:
+            self.made[made] += 1
+        return [*uses, *([made] if made else []), *_subjects(root or line, line)]
+
+    def _drop(self, root: str, tree: Tree, line: str) -> list[Subject]:
+        touched = []
+        for below in list(tree[line]):
+            touched += self._drop(root or line, tree[line], below)
+        self._settings.pop(_setting(root, tree, line), None)
+        del tree[line]
+        uses = references(root or line, line)
+        self.used.subtract(uses)
+        made = definition(line) if tree is self.top else None
+        if made:
+            self.made[made] -= 1
+        return [*touched, *uses, *([made] if made else []), *_subjects(root or line, line)]
+
+    def forget(self, root: str, tree: Tree, line: str) -> None:
+        """Leave a line and all below it out of sight."""
+        self._drop(root, tree, line)
+
+    def assume(self, root: str, tree: Tree, line: str) -> None:
+        """Take a line as said."""
+        self._put(root, tree, line)
+
+    def text(self) -> str:
+        """What it says, the same for every configuration that means the same."""
+        lines = list(_sorted(self.top, ""))
+        for header, entries in sorted(self.access_lists.items()):
+            lines.append(header)
+            lines += [f" {line}" for line in said(entries)]
+        for name, numbered in sorted(self.prefix_lists.items()):
+            lines += [f"ip prefix-list {name} {entry}" for entry in ordered_prefixes(numbered)]
+        return "".join(f"{line}\n" for line in lines)
+
+
+def said(entries: Iterable[Entry]) -> list[str]:
+    """The lines of an access list in order; the numbers say no more."""
+    return [line for entry in entries for line in (*entry.remarks, entry.text)]
+
+
+def ordered_prefixes(entries: dict[int, str]) -> list[str]:
+    """The entries as `seq` and text where their order counts; texts alone where all permit."""
+    if all(text.startswith("permit") for text in entries.values()):
+        return sorted(entries.values())
+    return [f"seq {number} {text}" for number, text in sorted(entries.items())]
+
+
+def says_nothing(root: str, line: str, beside: Tree) -> bool:
+    """Whether a line of a section is a default that devices leave out."""
+    if root.startswith("interface ") and line.startswith("ip mtu "):
+        media = next((x.split()[1] for x in beside if x.startswith("mtu ")), "1500")
+        return line.split()[2] == media
+    return any(root.startswith(section) and what.match(line) for section, what in DEFAULTS)
+
+
+def _sorted(tree: Tree, root: str, depth: int = 0) -> Iterator[str]:
+    in_order = depth > 0 and root.startswith(ORDERED)
+    for line in tree if in_order else sorted(tree, key=_standard):
+        below = tree[line]
+        if says_nothing(root, line, tree):
+            continue
+        if depth == 0 and is_idle_port(line, below):
+            continue
+        yield " " * depth + line
+        yield from _sorted(below, root or line, depth + 1)
+
+
+def is_idle_port(line: str, below: Tree) -> bool:
+    """Whether this is a port of the chassis that says no more than one that is not configured."""
+    is_port = line.startswith("interface ") and not LOGICAL.match(line)
+    return is_port and set(below) <= {"shutdown"}
+
+
+def _standard(line: str) -> tuple[bool, str]:
+    """Addresses come after the VRF, which would take them away."""
+    return not line.startswith("vrf forwarding "), line
+
+
+def _setting(root: str, tree: Tree, line: str) -> object:
+    """Which setting of this section a line makes; itself where there can be many of its kind."""
+    known = single(root, line)
+    return id(tree), known[0] if known else line
+
+
+def _subjects(root: str, text: str) -> list[Subject]:
+    """Interfaces and sessions that a command is about."""
+    found = []
+    if root.startswith("interface "):
+        found.append(("interface", root))
+    if root.startswith("router bgp ") and (match := re.search(r"\bneighbor (\S+)", text)):
+        found.append(("session", match[1]))
+    if root.startswith("route-map ") and root == text:
+        found.append(("route map", root.split()[1]))
+    return found
+
+
+def _trees(tree: Tree) -> Iterator[Tree]:
+    yield tree
+    for below in tree.values():
+        yield from _trees(below)
+
+
+def _negated(tree: Tree) -> Iterator[str]:
+    return (line[3:] for line in tree if line.startswith("no "))
