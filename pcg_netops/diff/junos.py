@@ -10,8 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise
 
+from pcg_netops.diff.ways import BothWays
 from pcg_netops.platforms.junos_set import to_set
 
 _WORD = re.compile(r'"[^"]*"|\S+')
@@ -70,6 +72,7 @@ _ORDERED = tuple(
         "system authentication-order",
     )
 )
+_ORDERED_LAST = frozenset(path[-1] for path in _ORDERED)
 # What is a rendering's own, so that what it does not mention is taken away. All else stays.
 _OWNED = tuple(
     tuple(path.split())
@@ -95,7 +98,6 @@ class Statement:
     below: dict[str, Statement] = field(default_factory=dict)
     inactive: bool = False
     remark: str = ""
-    ends: bool = False  # a statement ends here, whatever else follows
 
     def at(self, path: Iterable[str]) -> Statement:
         """The statement at a path. Raises KeyError if there is none."""
@@ -144,15 +146,12 @@ class Candidate:
             if index and path[index - 1] in _SINGLE and index == len(path) - 1:
                 at.below = {w: s for w, s in at.below.items() if w == word}
             at = at.below.setdefault(word, Statement())
-        at.ends = True
 
     def _delete(self, path: Path) -> None:
         self.top.at(path)
         for length in range(len(path), 0, -1):
             parent = self.top.at(path[: length - 1])
             if length < len(path) and parent.below[path[length - 1]].below:
-                break
-            if length < len(path) and parent.below[path[length - 1]].ends:
                 break
             del parent.below[path[length - 1]]
 
@@ -184,7 +183,7 @@ def statements(top: Statement) -> Iterator[str]:
 
 
 def _sets(at: Statement, path: Path) -> Iterator[str]:
-    if at.ends or (path and not at.below):
+    if path and not at.below:
         yield _say("set", path)
     for word in at.below if _is_ordered(path) else sorted(at.below):
         yield from _sets(at.below[word], (*path, word))
@@ -230,7 +229,7 @@ def _additions(old: Statement, new: Statement, path: Path) -> Iterator[str]:
     for word, wanted in new.below.items():
         here = (*path, word)
         was = old.below.get(word, Statement())
-        if (wanted.ends or not wanted.below) and not (was.ends or _is_leaf(old, word)):
+        if not wanted.below and not _is_leaf(old, word):
             yield _say("set", here)
         yield from _additions(was, wanted, here)
         if was.inactive != wanted.inactive:
@@ -278,6 +277,8 @@ _NAMED = frozenset(
 
 
 def _is_ordered(path: Path) -> bool:
+    if not path or path[-1] not in _ORDERED_LAST:
+        return False
     return any(_fits(pattern, path) and len(pattern) == len(path) for pattern in _ORDERED)
 
 
@@ -339,13 +340,14 @@ def secrets_in(lines: Iterable[str]) -> Iterator[str]:
 
 def _copy(at: Statement) -> Statement:
     below = {word: _copy(s) for word, s in at.below.items()}
-    return Statement(below, at.inactive, at.remark, at.ends)
+    return Statement(below, at.inactive, at.remark)
 
 
 def _unquoted(word: str) -> str:
     return word[1:-1] if word.startswith('"') else word
 
 
+@lru_cache(maxsize=1 << 16)
 def _quoted(word: str) -> str:
     return word if re.fullmatch(r"[\w./:*@+~-]+", word) else f'"{word}"'
 
@@ -365,18 +367,17 @@ def managed(running: str, renderings: Sequence[str]) -> str:
     return "".join(f"{line}\n" for line in statements(like(read(running).top, known)))
 
 
-def both_ways(old: str, new: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The statements from one configuration to the other, and back."""
-    before, after = read(old).top, read(new).top
-    return commands(before, after), commands(after, before)
+def both_ways(old: str, new: str) -> BothWays:
+    """The statements from one configuration to the other and back, entered.
 
-
-def unsafe(old: str, new: str, there: Sequence[str], back: Sequence[str]) -> list[str]:
-    """What is wrong with a change: an end that is not as meant. A commit has no middle."""
-    walked, found = read(old), []
-    for way, lines, end in (("remediation", there, new), ("back-out", back, old)):
+    What is wrong is an end that is not as meant. A commit has no middle.
+    """
+    before, after, walked = read(old), read(new), read(old)
+    there, back = commands(before.top, after.top), commands(after.top, before.top)
+    wrong: list[str] = []
+    for way, lines, end in (("remediation", there, after), ("back-out", back, before)):
         for line in lines:
             walked.enter(line)
-        if walked.text() != standard(end):
-            found.append(f"{way}: does not end where it should")
-    return found
+        if walked.text() != end.text():
+            wrong.append(f"{way}: does not end where it should")
+    return BothWays(there, back, tuple(wrong))

@@ -7,19 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pcg_netops.diff import junos, linux
-from pcg_netops.diff.changeset import DeviceChange, Lines
+from pcg_netops.diff.changeset import DeviceChange
 from pcg_netops.diff.iosxe import change as iosxe_change
 from pcg_netops.diff.iosxe import scope as iosxe_scope
+from pcg_netops.diff.ways import BothWays
 from pcg_netops.errors import InputError, InputErrors
 from pcg_netops.render import Artifacts
-
-
-@dataclass(frozen=True)
-class Commands:
-    """A platform whose configuration is changed by commands."""
-
-    both_ways: Callable[[str, str], tuple[Lines, Lines]]
-    unsafe: Callable[[str, str, Sequence[str], Sequence[str]], list[str]]
 
 
 @dataclass(frozen=True)
@@ -34,7 +27,7 @@ class Language:
     managed: Callable[[str, Sequence[str]], str]
     secrets_in: Callable[[Iterable[str]], Iterator[str]]
     readable: tuple[str, ...] = ()
-    commands: Commands | None = None
+    both_ways: Callable[[str, str], BothWays] | None = None  # None: files are replaced whole
 
 
 LANGUAGES = {
@@ -44,14 +37,14 @@ LANGUAGES = {
         iosxe_scope.managed,
         iosxe_scope.secrets_in,
         ("iosxe.conf",),
-        Commands(iosxe_change.both_ways, iosxe_change.unsafe),
+        iosxe_change.both_ways,
     ),
     "junos": Language(
         junos.standard,
         junos.managed,
         junos.secrets_in,
         ("junos.set", "junos.conf"),
-        Commands(junos.both_ways, junos.unsafe),
+        junos.both_ways,
     ),
 }
 
@@ -94,51 +87,45 @@ def plan(
     and the inventory does not name, since undoing the change would take writing it down.
     """
     language = LANGUAGES[platform]
-    if all(
-        language.standard(base.get(n, "")) == language.standard(intended.get(n, ""))
-        for n in {*base, *intended}
-    ):
+    if _states(language, base) == _states(language, intended):
         return None
-    there: Lines = ()
-    back: Lines = ()
-    if language.commands:
+    ways = BothWays((), (), ())
+    if language.both_ways:
         (name,) = intended
-        old, new = base.get(name, ""), intended[name]
-        there, back = language.commands.both_ways(old, new)
-        _refuse(device, language, (*there, *back))
-        wrong = language.commands.unsafe(old, new, there, back)
-        if wrong:
-            raise InputErrors([_unsafe(device, what) for what in wrong])
+        ways = language.both_ways(base.get(name, ""), intended[name])
+        written = [*ways.remediation, *ways.back_out]
     else:
-        _refuse(
-            device,
-            language,
-            [x for t in (*base.values(), *intended.values()) for x in t.splitlines()],
-        )
+        written = [
+            line for text in (*base.values(), *intended.values()) for line in text.splitlines()
+        ]
+    errors = [_in_clear(device, what) for what in sorted(set(language.secrets_in(written)))]
+    errors += [_unsafe(device, what) for what in ways.wrong]
+    if errors:
+        raise InputErrors(errors)
     return DeviceChange(
         device=device,
         platform=platform,
         base=dict(base),
         intended=dict(intended),
-        remediation=there,
-        back_out=back,
+        remediation=ways.remediation,
+        back_out=ways.back_out,
         secrets=dict(secrets or {}),
     )
 
 
-def _refuse(device: str, language: Language, lines: Iterable[str]) -> None:
-    found = sorted(set(language.secrets_in(lines)))
-    if found:
-        raise InputErrors(
-            [
-                InputError(
-                    f"a secret in clear would be written down: '{what} …'",
-                    place=device,
-                    remedy="name it in the inventory, or change this line on the device by hand",
-                )
-                for what in found
-            ]
-        )
+def _states(language: Language, files: Files) -> dict[str, str]:
+    """What the files say; the standard form of a platform of commands is that already."""
+    if language.both_ways:
+        return dict(files)
+    return {name: language.standard(text) for name, text in files.items()}
+
+
+def _in_clear(device: str, what: str) -> InputError:
+    return InputError(
+        f"a secret in clear would be written down: '{what} …'",
+        place=device,
+        remedy="name it in the inventory, or change this line on the device by hand",
+    )
 
 
 def _unsafe(device: str, what: str) -> InputError:

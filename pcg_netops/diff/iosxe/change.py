@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from pcg_netops.diff.iosxe.orders import commands
 from pcg_netops.diff.iosxe.router import Router
 from pcg_netops.diff.iosxe.safety import hazards
+from pcg_netops.diff.ways import BothWays
 
 
 def standard(text: str) -> str:
@@ -14,19 +13,17 @@ def standard(text: str) -> str:
     return Router(text.splitlines()).text()
 
 
-def both_ways(old: str, new: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The commands from one configuration to the other, and back."""
-    before, after = Router(old.splitlines()), Router(new.splitlines())
-    return commands(before, after), commands(after, before)
+def both_ways(old: str, new: str) -> BothWays:
+    """The commands from one configuration to the other and back, walked through.
 
-
-def unsafe(old: str, new: str, there: Sequence[str], back: Sequence[str]) -> list[str]:
-    """Everything wrong with a change: a moment that is not safe, or an end that is not as meant."""
+    What is wrong is a moment that is not safe, or an end that is not as meant.
+    """
     before, after = Router(old.splitlines()), Router(new.splitlines())
+    there, back = commands(before, after), commands(after, before)
     walked = Router(old.splitlines(), before.negatives | after.negatives)
-    found: list[str] = []
+    wrong: list[str] = []
     for way, lines, end in (("remediation", there, after), ("back-out", back, before)):
-        found += [f"{way}, {hazard}" for hazard in hazards(walked, end, lines)]
+        wrong += [f"{way}, {hazard}" for hazard in hazards(walked, end, lines)]
         if walked.text() != end.text():
-            found.append(f"{way}: does not end where it should")
-    return found
+            wrong.append(f"{way}: does not end where it should")
+    return BothWays(there, back, tuple(wrong))

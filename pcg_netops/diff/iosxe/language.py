@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 Tree: TypeAlias = "dict[str, Tree]"  # a line, and the lines below it
@@ -99,7 +100,7 @@ DEFAULTS = (
 )
 # Switched on unless said otherwise, so that the device prints that they are off.
 ON_BY_DEFAULT = re.compile(
-    r"(service pad|ip http (secure-)?server|bgp default ipv4-unicast|bfd echo|ip source-route"
+    r"(ip http (secure-)?server|bgp default ipv4-unicast|bfd echo|ip source-route"
     r"|ip bootp server|ip domain lookup|cdp run|ip redirects|ip proxy-arp|ip unreachables)$"
 )
 # Sections whose lines are in an order that counts.
@@ -121,22 +122,35 @@ OWNED_WITHIN = {
     ),
     "line ": re.compile(r"(no )?(access-class|exec-timeout|login|password|transport|rotary)\b"),
 }
+_REMEMBERED = 1 << 16  # lines: the same ones stand in every stage, and on many devices
+
 # A value that nobody may read, where no inventory names it.
 SECRET = re.compile(
     r"(snmp-server community|.*\b(password|secret|key|key-string|md5)) (\d )?\S+( |$)"
 )
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def single(section: str, line: str) -> tuple[tuple[str, ...], str] | None:
     """What tells this setting from others, and how `no` names it; None if there can be many."""
-    for number, known in enumerate(SINGLE):
-        if section.startswith(known.section) and bool(section) == bool(known.section):
-            found = re.match(known.line, line)
-            if found:
-                return (str(number), *found.groups("")), found[0]
+    for number, pattern in _single_in(section.split(" ")[0]):
+        found = pattern.match(line)
+        if found:
+            return (str(number), *found.groups("")), found[0]
     return None
 
 
+@lru_cache
+def _single_in(section: str) -> tuple[tuple[int, re.Pattern[str]], ...]:
+    """What a section that begins with this word has one of, each compiled once."""
+    return tuple(
+        (number, re.compile(known.line))
+        for number, known in enumerate(SINGLE)
+        if known.section.split(" ")[0] == section
+    )
+
+
+@lru_cache(maxsize=_REMEMBERED)
 def references(section: str, line: str) -> tuple[tuple[str, str], ...]:
     """The kind and name of everything that a line uses."""
     if section.startswith("zone-pair ") and line == section:

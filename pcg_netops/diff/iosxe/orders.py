@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterable, Iterator
 from difflib import SequenceMatcher
 
-from pcg_netops.diff.iosxe.language import LOGICAL, Tree, references, single
+from pcg_netops.diff.iosxe.language import Tree, references, single
 from pcg_netops.diff.iosxe.lists import edit_access_list, edit_prefix_list, new_access_list
-from pcg_netops.diff.iosxe.router import Router, Subject, said
+from pcg_netops.diff.iosxe.router import Router, Subject, is_fixed, said
 from pcg_netops.diff.iosxe.sections import Command, difference, plain
 
 # When a section's changes are entered; those not named come first, in the order of the rendering.
@@ -83,10 +83,10 @@ def _access_lists(old: Router, new: Router) -> _Blocks:
                     _ACCESS_LISTS,
                     [
                         *new_access_list(there, entries),
-                        *_point(users, subject[1], stand_in),
+                        *_point(users, subject[1], subject[1], stand_in),
                         f"no {header}",
                         *new_access_list(header, entries),
-                        *_point(users, subject[1], subject[1]),
+                        *_point(users, subject[1], stand_in, subject[1]),
                         f"no {there}",
                     ],
                 )
@@ -115,10 +115,10 @@ def _route_maps(old: Router, new: Router) -> _Blocks:
                 _ROUTE_MAPS,
                 [
                     *_route_map(stand_in, entries),
-                    *_point(users, name, stand_in),
+                    *_point(users, name, name, stand_in),
                     f"no route-map {name}",
                     *_route_map(name, entries),
-                    *_point(users, name, name),
+                    *_point(users, name, stand_in, name),
                     f"no route-map {stand_in}",
                 ],
             )
@@ -160,10 +160,14 @@ _User = tuple[tuple[str, ...], str]  # the modes that a line is in, and the line
 
 
 def _replaceable(router: Router, subject: Subject) -> list[_User]:
-    """Every line that uses something; none if entering it anew would not replace each of them."""
+    """Every line that uses something; none if another cannot take its place in each of them.
+
+    Most lines are replaced as they are entered anew. A class can match on both for a moment: what
+    it then decides is what the one or the other decides.
+    """
     users = list(_users(router.top, subject))
-    replaced = all(single(path[0], line) for path, line in users)
-    return users if replaced and len(users) == router.used[subject] else []
+    can = all(single(path[0], line) or path[0].startswith("class-map ") for path, line in users)
+    return users if can and len(users) == router.used[subject] else []
 
 
 def _users(tree: Tree, subject: Subject, path: tuple[str, ...] = ()) -> Iterator[_User]:
@@ -173,8 +177,8 @@ def _users(tree: Tree, subject: Subject, path: tuple[str, ...] = ()) -> Iterator
         yield from _users(below, subject, (*path, line))
 
 
-def _point(users: Iterable[_User], name: str, to: str) -> list[str]:
-    """Have every user use another of the same kind: one command, which replaces."""
+def _point(users: Iterable[_User], name: str, used: str, to: str) -> list[str]:
+    """Have each user of `name`, which uses `used` for now, use another of the same kind."""
     top = Command("")
     for path, line in users:
         at = top
@@ -182,8 +186,15 @@ def _point(users: Iterable[_User], name: str, to: str) -> list[str]:
             if not at.below or at.below[-1].text != mode:
                 at.below.append(Command(mode))
             at = at.below[-1]
-        at.below.append(Command(re.sub(rf"(?<= ){re.escape(name)}(?= |$)", to, line, count=1)))
+        at.below.append(Command(_with(line, name, to)))
+        if not single(path[0], line):
+            at.below.append(Command(f"no {_with(line, name, used)}"))
     return [line for command in top.below for line in command.lines()]
+
+
+def _with(line: str, name: str, other: str) -> str:
+    """The line with another name in place of this one."""
+    return re.sub(rf"(?<= ){re.escape(name)}(?= |$)", other, line, count=1)
 
 
 def _free(name: str, taken: set[str]) -> str:
@@ -199,9 +210,12 @@ def _sections(old: Router, new: Router) -> _Blocks:
         {x: below for x, below in plain(r.top).items() if not x.startswith("route-map ")}
         for r in (old, new)
     )
+    for name in old.prefix_lists.keys() - new.prefix_lists.keys():
+        # Its description goes with the list.
+        before = {x: b for x, b in before.items() if not x.startswith(f"ip prefix-list {name} ")}
     for line in before:
-        if line not in after and line.startswith("interface ") and not LOGICAL.match(line):
-            after[line] = {"shutdown": {}}  # a port cannot be taken away
+        if line not in after and is_fixed(line):
+            after[line] = {"shutdown": {}} if line.startswith("interface ") else {}
     for line in before.keys() & after.keys():
         if line.startswith("policy-map "):
             yield 32, _classes(line, before[line], after[line])
@@ -250,16 +264,24 @@ def _classes(header: str, old: Tree, new: Tree) -> list[str]:
 
 
 def _interface(command: Command, wanted: Tree, is_new: bool) -> Command:
-    """Shut down first, or brought up last; the VRF takes addresses away, so they come again."""
+    """Up only with all that guards it: shut down and bare of its address first, both back last."""
     below = _additive(command).below
     if is_new and "shutdown" not in wanted:
         below.append(Command("no shutdown"))
-    if any("vrf forwarding " in c.text for c in below):
+    if any("vrf forwarding" in c.text for c in below):  # which takes the addresses away
         below = [c for c in below if "ip address" not in c.text]
         below += [Command(line) for line in wanted if line.startswith("ip address ")]
-    order = {"shutdown": 0, "no shutdown": 9}
-    below.sort(key=lambda c: order.get(c.text, 1 if "vrf forwarding " in c.text else 2))
-    return Command(command.text, below)
+    return Command(command.text, sorted(below, key=lambda c: _place(c.text)))
+
+
+_FIRST = ("shutdown", "no ip address", "vrf ", "no vrf ")
+_LAST = ("ip address", "no shutdown")
+
+
+def _place(text: str) -> int:
+    order = (*_FIRST, *_LAST)
+    found = next((i for i, start in enumerate(order) if text.startswith(start)), None)
+    return len(_FIRST) if found is None else found + (found >= len(_FIRST))
 
 
 def _bgp(command: Command, before: Tree) -> Command:
@@ -284,7 +306,8 @@ def _bgp(command: Command, before: Tree) -> Command:
         elif below.below:
             families.append(_family(below, gone))
         else:
-            (later if below.removes else settings).append(below)
+            later_on = below.removes and not below.text.startswith("no bgp default")
+            (later if later_on else settings).append(below)
     ended = [Command(f"no neighbor {peer}") for peer in sorted(gone)]
     settings.sort(key=lambda c: not c.text.startswith("no bgp default"))
     families = [family for family in families if family.below]

@@ -220,6 +220,9 @@ class Router:
             touched = [s for line in gone for s in self._drop(root, tree, line)]
         else:
             touched = self._add(root, tree, text)
+        if "vrf forwarding" in text and root.startswith("interface "):
+            for line in [x for x in tree if x.startswith("ip address ")]:
+                self._drop(root, tree, line)  # as the device does when the VRF changes
         return tuple(dict.fromkeys((*touched, *_subjects(root or text, text))))
 
     def _add(self, root: str, tree: Tree, text: str) -> list[Subject]:
@@ -237,9 +240,6 @@ class Router:
             later = list(tree)[list(tree).index(successor) : -1]
             for line in later:
                 tree[line] = tree.pop(line)
-        if text.startswith("vrf forwarding ") and root.startswith("interface "):
-            for line in [x for x in tree if x.startswith("ip address ")]:
-                self._drop(root, tree, line)  # as the device does when the VRF changes
         return touched
 
     def _negate(self, root: str, tree: Tree, text: str) -> list[Subject]:
@@ -323,16 +323,21 @@ def _sorted(tree: Tree, root: str, depth: int = 0) -> Iterator[str]:
         below = tree[line]
         if says_nothing(root, line, tree):
             continue
-        if depth == 0 and is_idle_port(line, below):
+        if depth == 0 and is_idle(line, below):
             continue
         yield " " * depth + line
         yield from _sorted(below, root or line, depth + 1)
 
 
-def is_idle_port(line: str, below: Tree) -> bool:
-    """Whether this is a port of the chassis that says no more than one that is not configured."""
+def is_fixed(line: str) -> bool:
+    """Whether this section is always there: a port of the chassis, a terminal line."""
     is_port = line.startswith("interface ") and not LOGICAL.match(line)
-    return is_port and set(below) <= {"shutdown"}
+    return is_port or line.startswith(("control-plane", "line "))
+
+
+def is_idle(line: str, below: Tree) -> bool:
+    """Whether a section that is always there says no more than one that is not configured."""
+    return is_fixed(line) and set(below) <= {"shutdown"}
 
 
 def _standard(line: str) -> tuple[bool, str]:
@@ -353,7 +358,7 @@ def _subjects(root: str, text: str) -> list[Subject]:
         found.append(("interface", root))
     if root.startswith("router bgp ") and (match := re.search(r"\bneighbor (\S+)", text)):
         found.append(("session", match[1]))
-    if root.startswith("route-map ") and root == text:
+    if root.startswith("route-map ") and (root == text or "match " in text):
         found.append(("route map", root.split()[1]))
     return found
 

@@ -10,7 +10,7 @@ from hier_config.platforms.driver_base import HConfigDriverBase, HConfigDriverRu
 from hier_config.root import HConfig
 
 from pcg_netops.diff.iosxe.language import SINGLE, Tree
-from pcg_netops.diff.iosxe.router import is_idle_port, says_nothing
+from pcg_netops.diff.iosxe.router import is_idle, says_nothing
 
 
 @dataclass
@@ -78,7 +78,7 @@ def plain(tree: Tree, root: str = "") -> Tree:
     for line, below in tree.items():
         if says_nothing(root, line, tree):
             continue
-        if not root and is_idle_port(line, below):
+        if not root and is_idle(line, below):
             continue
         found[line] = plain(below, root or line)
     return found

@@ -1,0 +1,125 @@
+"""Changes of Junos configurations: they end where they should and come back."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import pytest
+from hypothesis import assume, given, settings
+
+from pcg_netops.diff.junos import Candidate, both_ways, read, standard
+from pcg_netops.model.device import Device
+from pcg_netops.platforms.junos import JUNOS
+from tests.unit.meaning.test_meaning import rendered
+from tests.unit.variants import STATEFUL, STATELESS, every_stage, pairs
+
+GATEWAY = "cloud-north"
+
+
+def files_of(device: Device) -> dict[str, str]:
+    return rendered(device, "junos")
+
+
+def text_of(device: Device) -> str:
+    return files_of(device)["junos.set"]
+
+
+def assert_circular(old: str, new: str) -> None:
+    ways = both_ways(old, new)
+    assert ways.wrong == ()
+    candidate = read(old)
+    for line in ways.remediation:
+        candidate.enter(line)
+    assert candidate.text() == standard(new)
+    assert both_ways(candidate.text(), new).remediation == ()
+    for line in ways.back_out:
+        candidate.enter(line)
+    assert candidate.text() == standard(old)
+
+
+@pytest.mark.parametrize("name", [STATELESS, STATEFUL, GATEWAY])
+def test_any_stage_becomes_any_other_and_comes_back(name: str) -> None:
+    texts = list(dict.fromkeys(text_of(device) for device in every_stage(name)))
+    for old, new in permutations(texts, 2):
+        assert_circular(old, new)
+
+
+@settings(max_examples=40, deadline=None)
+@given(pairs((STATELESS, STATEFUL, GATEWAY)))
+def test_any_device_becomes_any_other_and_comes_back(pair: tuple[Device, Device]) -> None:
+    assume(not any(list(JUNOS.unsayable(device)) for device in pair))
+    assert_circular(*map(text_of, pair))
+
+
+def test_a_new_device_is_set_up_from_nothing_and_taken_away() -> None:
+    assert_circular("", text_of(every_stage(GATEWAY)[0]))
+
+
+def test_both_forms_say_the_same() -> None:
+    for device in every_stage(GATEWAY):
+        files = files_of(device)
+        assert standard(files["junos.conf"]) == standard(files["junos.set"])
+        assert standard(standard(files["junos.set"])) == standard(files["junos.set"])
+
+
+def test_a_session_is_switched_by_one_word() -> None:
+    old, new = (text_of(device) for device in every_stage(STATELESS)[:2])
+    assert both_ways(old, new).remediation == (
+        "activate protocols bgp group cloud-north",
+        "activate protocols bgp group cloud-south",
+    )
+
+
+_TERMS = "set firewall family inet filter f term {} then accept"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "wanted"),
+    [
+        (["a", "b"], ["b", "a"], ["insert firewall family inet filter f term b before a"]),
+        (
+            ["a", "b"],
+            ["c", "a", "b"],
+            [_TERMS.format("c"), "insert firewall family inet filter f term c before a"],
+        ),
+        (["a", "b"], ["a", "b", "c"], [_TERMS.format("c")]),
+        (["a", "b", "c"], ["a", "c"], ["delete firewall family inet filter f term b"]),
+    ],
+)
+def test_terms_come_where_their_order_counts(
+    old: list[str], new: list[str], wanted: list[str]
+) -> None:
+    ends = ["\n".join(map(_TERMS.format, terms)) for terms in (old, new)]
+    assert list(both_ways(*ends).remediation) == wanted
+    assert_circular(*ends)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "wanted"),
+    [
+        ("set system host-name a", "set system host-name b", ["set system host-name b"]),
+        ("set interfaces ge-0/0/0 mtu 1514", "", ["delete interfaces"]),
+        (
+            "set protocols bgp group g export a\nset protocols bgp group g export b",
+            "set protocols bgp group g export b",
+            ["delete protocols bgp group g export a"],
+        ),
+        (
+            'set interfaces ge-0/0/0 description "two words"\nset interfaces ge-0/0/0 mtu 1514',
+            "set interfaces ge-0/0/0 mtu 1514",
+            ["delete interfaces ge-0/0/0 description"],
+        ),
+    ],
+)
+def test_no_more_is_said_than_differs(old: str, new: str, wanted: list[str]) -> None:
+    assert list(both_ways(old, new).remediation) == wanted
+    assert_circular(old, new)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["delete system host-name", "insert a b before c", "rename a to b", "deactivate system"],
+)
+def test_a_statement_about_what_is_not_there_is_not_taken(line: str) -> None:
+    with pytest.raises(KeyError):
+        Candidate().enter(line)
