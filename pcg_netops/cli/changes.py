@@ -1,4 +1,4 @@
-"""`pcg diff`: what changes, as a comparison, as commands, or as a change set in a file."""
+"""`pcg diff` of planned changes: as a comparison, as commands, or as a change set in a file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from pcg_netops.design.steering import Stage, find_stage
 from pcg_netops.diff import (
     ChangeSet,
     DeviceChange,
-    diff_artifacts,
     plan_running,
     plan_stages,
     save,
@@ -55,10 +54,6 @@ def show_changes(
     before = find_stage(stages, choice.before) if choice.before else after
     renderer = StageRenderer(workspace)
     old, new = (_of_host(renderer.render(stage), choice.host) for stage in (before, after))
-    if choice.running is None and not commands and output is None:
-        for part in diff_artifacts(old, new):
-            print_diff(part.text)
-        return
     platforms = {name: device.platform for name, device in design(workspace, after).items()}
     if choice.running is None:
         changes = plan_stages(old, new, platforms)

@@ -63,7 +63,7 @@ def test_any_stage_becomes_any_other_and_comes_back(name: str) -> None:
         assert_circular(old, new)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(pairs())
 def test_any_device_becomes_any_other_and_comes_back(pair: tuple[Device, Device]) -> None:
     assume(not any(list(IOSXE.unsayable(device)) for device in pair))

@@ -104,7 +104,7 @@ def _route_maps(old: Router, new: Router) -> _Blocks:
         was = before.get(name, {})
         if was == entries:
             continue
-        if was and _matching(was) == _matching(entries):
+        if was and _differ_in_settings(was, entries):
             lines = [line for c in difference(was, entries) for line in _additive(c).lines()]
             yield _ROUTE_MAPS, lines
             continue
@@ -140,12 +140,11 @@ def _maps(top: Tree) -> dict[str, Tree]:
     return found
 
 
-def _matching(entries: Tree) -> dict[str, set[str]]:
-    return {line: {x for x in below if _matches(x)} for line, below in entries.items()}
-
-
-def _matches(line: str) -> bool:
-    return line.removeprefix("no ").startswith(("match ", "continue"))
+def _differ_in_settings(old: Tree, new: Tree) -> bool:
+    """Whether each entry stays, and every line of it that differs is one that replaces another."""
+    return old.keys() == new.keys() and all(
+        single("route-map ", line) for header in new for line in old[header].keys() ^ new[header]
+    )
 
 
 def _route_map(name: str, entries: Tree) -> list[str]:
