@@ -22,6 +22,8 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
+from pcg_netops.errors import InputError
+
 # What every YAML reader takes for the text that it is, in a list or mapping on one line too.
 _PLAIN = re.compile(
     r"[A-Za-z][A-Za-z0-9 ._/()-]*(?<! )"
@@ -76,9 +78,13 @@ class Editor:
         return True
 
     def change(self, path: tuple[str, ...], fields: Mapping[str, Any]) -> None:
-        """Set fields of the mapping at a path to plain data; None takes a field away."""
+        """Set fields of the mapping at a path to plain data; None takes a field away.
+
+        Raises InputError where it is the repetition of another one.
+        """
         mapping = self._value(path)
-        assert mapping.entries is not None
+        if mapping.entries is None:
+            raise InputError(f"'{'.'.join(path)}' repeats what stands elsewhere")
         new = {name: None if data is None else flow(data) for name, data in fields.items()}
         if not mapping.block and None in new.values():
             self._rewrite(mapping, new)
@@ -101,7 +107,7 @@ class Editor:
         if spread:
             inner = f"{self._newline}{' ' * (column + 2)}"
             added = [
-                (name, "".join(f"{inner}{key}: {flow(data)}" for key, data in fields.items()))
+                (name, "".join(f"{inner}{_entry(key, flow(data))}" for key, data in fields.items()))
                 for name, fields in entries.items()
             ]
         else:
@@ -172,11 +178,13 @@ class Editor:
     def _rewrite(self, mapping: _Value, new: dict[str, str | None]) -> None:
         """Put down a mapping of one line anew, with what stays as it is written."""
         assert mapping.entries
+        if re.search(r"#.*\n", self.text[mapping.start : mapping.end]):
+            raise InputError("has comments inside its braces, which would be lost")
         kept: dict[str, str | None] = {
             name: self.text[entry.key_end : entry.value.end].removeprefix(":").strip()
             for name, entry in mapping.entries.items()
         }
-        parts = [f"{name}: {text}" for name, text in (kept | new).items() if text is not None]
+        parts = [_entry(name, text) for name, text in (kept | new).items() if text is not None]
         self._splices.append((mapping.start, mapping.end, "{" + ", ".join(parts) + "}"))
 
     def _append(self, mapping: _Value, added: list[tuple[str, str]], gap: str = "") -> None:
@@ -196,13 +204,13 @@ class Editor:
 
 
 def _entry(name: str, text: str) -> str:
-    return f"{name}:{text}" if text.startswith(("\n", "\r")) else f"{name}: {text}"
+    return f"{flow(name)}:{text}" if text.startswith(("\n", "\r")) else f"{flow(name)}: {text}"
 
 
 def flow(data: Any) -> str:
     """Plain data as YAML on one line; text that a reader could mistake stands in quotes."""
     if isinstance(data, Mapping):
-        return "{" + ", ".join(f"{key}: {flow(value)}" for key, value in data.items()) + "}"
+        return "{" + ", ".join(f"{flow(key)}: {flow(value)}" for key, value in data.items()) + "}"
     if isinstance(data, (list, tuple)):
         return "[" + ", ".join(flow(value) for value in data) + "]"
     if isinstance(data, str):

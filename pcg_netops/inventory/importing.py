@@ -195,11 +195,11 @@ class Target:
             if self._entries(after) == wanted:
                 return result
         except InputError:
-            pass  # an anchor was taken away whose value is repeated elsewhere
+            pass  # such as an anchor taken away whose value is repeated elsewhere
         raise InputError(
-            "cannot be changed in place: it repeats values through anchors and aliases",
+            "cannot be changed in place: it has aliases or rare forms of YAML there",
             place=self.name,
-            remedy="write out what stands as '*name', then import again",
+            remedy="write it out as 'name: value', without '*name', then import again",
         )
 
     def _retold(

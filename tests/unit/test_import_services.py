@@ -323,17 +323,69 @@ def test_a_new_service_needs_its_place_in_the_plan(workspace: Path, pcg: Pcg) ->
     assert pcg("check").code == 0
 
 
-def test_values_that_are_repeated_are_not_changed_behind_one_s_back(
-    workspace: Path, pcg: Pcg
+ALIASED = COMMENTED.replace("Control room", "&who Control room").replace("Clinical systems", "*who")
+COPIED = COMMENTED.replace("dispatch:\n", "dispatch: &all\n").replace(
+    "  # --- second ---\n", "  copy: *all\n"
+)
+INSIDE = COMMENTED.replace("direction: out,\n", "direction: out, contact: x,  # agreed\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "row"),
+    [
+        (ALIASED, {"name": "dispatch", "owner": "Somebody else"}),
+        (COPIED, {"name": "copy", "owner": "Somebody else"}),
+        (INSIDE, {"name": "telemetry", "contact": ""}),
+    ],
+)
+def test_what_cannot_be_changed_in_place_is_told_and_kept(
+    text: str, row: dict[str, str], workspace: Path, pcg: Pcg
 ) -> None:
-    text = (workspace / SERVICES).read_text()
-    shared = text.replace("owner: Control room", "owner: &who Control room")
-    shared = shared.replace("owner: Clinical systems", "owner: *who")
-    (workspace / SERVICES).write_text(shared)
-    write_csv(workspace / "r.csv", [["name", "owner"], ["dispatch", "Somebody else"]])
+    (workspace / SERVICES).write_text(text)
+    write_csv(workspace / "r.csv", [[*row], [*row.values()]])
     done = pcg("import", "services", "r.csv")
-    assert (done.code, "through anchors and aliases" in done.err) == (2, True)
-    assert (workspace / SERVICES).read_text() == shared
+    assert (done.code, "cannot be changed in place" in done.err) == (2, True), done.err
+    assert (workspace / SERVICES).read_text() == text
+
+
+SCALARS = st.integers(0, 999) | TEXTS
+FIELDS = st.dictionaries(NAMES, SCALARS | st.lists(SCALARS, max_size=3), min_size=1, max_size=4)
+CHANGES = st.dictionaries(NAMES, st.none() | SCALARS | st.lists(SCALARS), max_size=4)
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data())
+def test_edits_change_what_they_should_and_no_comment(data: st.DataObject) -> None:
+    entries = data.draw(st.dictionaries(NAMES, FIELDS, min_size=1, max_size=3))
+    text = "# first\nroot:   # of all\n"
+    for name, fields in entries.items():
+        text += f"  # about {name}\n"
+        if data.draw(st.booleans()):
+            text += f"  {flow(name)}: {flow(fields)}   # of {name}\n\n"
+            continue
+        text += f"  {flow(name)}:\n"
+        for key, value in fields.items():
+            text += f"    # before {key}\n"
+            if isinstance(value, list) and value and data.draw(st.booleans()):
+                text += f"    {flow(key)}:\n" + "".join(f"      - {flow(item)}\n" for item in value)
+            else:
+                text += f"    {flow(key)}:  {flow(value)}\n"
+    text += "# last"
+    editor, wanted = Editor(text), {name: dict(fields) for name, fields in entries.items()}
+    for entry, fields in entries.items():
+        changes: dict[str, Any] = data.draw(CHANGES)
+        changes |= dict.fromkeys(data.draw(st.sets(st.sampled_from(sorted(fields)))), "new")
+        if all(name in changes and changes[name] is None for name in fields):
+            continue  # an entry without fields is none
+        editor.change(("root", entry), changes)
+        for key, value in changes.items():
+            wanted[entry].pop(key, None) if value is None else wanted[entry].update({key: value})
+    new = data.draw(st.dictionaries(NAMES.filter(lambda n: n not in entries), FIELDS, max_size=2))
+    editor.add(("root",), new, lines=data.draw(st.booleans()))
+    result = editor.result()
+    assert compose("x", result)[0] == {"root": wanted | new}
+    for comment in re.findall(r"# (?:about|first|of|last|before).*", text):
+        assert comment in result
 
 
 @pytest.mark.parametrize(
