@@ -368,16 +368,18 @@ def managed(running: str, renderings: Sequence[str]) -> str:
 
 
 def both_ways(old: str, new: str) -> BothWays:
-    """The statements from one configuration to the other and back, entered.
-
-    What is wrong is an end that is not as meant. A commit has no middle.
-    """
-    before, after, walked = read(old), read(new), read(old)
+    """The statements from one configuration to the other and back, entered."""
+    before, after = read(old), read(new)
+    base, intended = before.text(), after.text()
+    if base == intended:
+        return BothWays(base, intended)
     there, back = commands(before.top, after.top), commands(after.top, before.top)
+    walked = Candidate()
+    walked.top = _copy(before.top)
     wrong: list[str] = []
-    for way, lines, end in (("remediation", there, after), ("back-out", back, before)):
+    for way, lines, text in (("remediation", there, intended), ("back-out", back, base)):
         for line in lines:
             walked.enter(line)
-        if walked.text() != end.text():
+        if walked.text() != text:
             wrong.append(f"{way}: does not end where it should")
-    return BothWays(there, back, tuple(wrong))
+    return BothWays(base, intended, there, back, tuple(wrong))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 
 from pcg_netops.diff import junos, linux
 from pcg_netops.diff.changeset import DeviceChange
@@ -49,14 +51,15 @@ LANGUAGES = {
 }
 
 Files = Mapping[str, str]  # name -> text
+_MANY = 64  # devices, from which on more processes are worth their start
 
 
 def rendered(platform: str, files: Files) -> dict[str, str]:
-    """What renderings say, in the form in which states of a device are compared."""
+    """What renderings say: all of their files, or the one that says everything."""
     language = LANGUAGES[platform]
     if not language.readable:
         return dict(files)
-    return {language.readable[0]: language.standard(_one_of(language, files))}
+    return {language.readable[0]: _one_of(language, files)}
 
 
 def held(platform: str, running: Files, renderings: Iterable[Files]) -> dict[str, str]:
@@ -83,25 +86,19 @@ def plan(
     """The change from one state to another, each from `rendered` or `held`; None if they are equal.
 
     The commands of both directions are walked through before they are returned. Raises InputErrors
-    naming each command after which the device would not be safe, or a secret that the device holds
-    and the inventory does not name, since undoing the change would take writing it down.
+    naming each command after which the device would not be safe.
     """
     language = LANGUAGES[platform]
-    if _states(language, base) == _states(language, intended):
-        return None
-    ways = BothWays((), (), ())
     if language.both_ways:
         (name,) = intended
         ways = language.both_ways(base.get(name, ""), intended[name])
-        written = [*ways.remediation, *ways.back_out]
+        base, intended = {name: ways.base}, {name: ways.intended}
     else:
-        written = [
-            line for text in (*base.values(), *intended.values()) for line in text.splitlines()
-        ]
-    errors = [_in_clear(device, what) for what in sorted(set(language.secrets_in(written)))]
-    errors += [_unsafe(device, what) for what in ways.wrong]
-    if errors:
-        raise InputErrors(errors)
+        ways = BothWays("", "")
+    if _standard(language, base) == _standard(language, intended):
+        return None
+    if ways.wrong:
+        raise InputErrors([_unsafe(device, what) for what in ways.wrong])
     return DeviceChange(
         device=device,
         platform=platform,
@@ -113,8 +110,8 @@ def plan(
     )
 
 
-def _states(language: Language, files: Files) -> dict[str, str]:
-    """What the files say; the standard form of a platform of commands is that already."""
+def _standard(language: Language, files: Files) -> dict[str, str]:
+    """What the files say; on a platform of commands they are in the standard form already."""
     if language.both_ways:
         return dict(files)
     return {name: language.standard(text) for name, text in files.items()}
@@ -140,48 +137,75 @@ def plan_stages(
     before: Artifacts, after: Artifacts, platforms: Mapping[str, str]
 ) -> tuple[DeviceChange, ...]:
     """What changes on every device between two stages. Raises InputErrors as `plan` does."""
-    return _all(
-        after,
-        platforms,
-        lambda device, platform: rendered(platform, _texts(before, device)),
-    )
+    return _all([_Job(d, platforms[d], _texts(before, d), _texts(after, d), None) for d in after])
 
 
 def plan_running(
     running: Mapping[str, Files], before: Artifacts, after: Artifacts, platforms: Mapping[str, str]
 ) -> tuple[DeviceChange, ...]:
-    """What changes on devices that were read, all of which `running` has to name.
+    """What changes on the devices that were read.
 
-    `before` is what they are meant to hold: it tells what was put there for the inventory.
+    `before` is what they are meant to hold: it tells what was put there for the inventory. Raises
+    InputErrors as `plan` does, and for a secret that a device holds and the inventory does not
+    name: to undo the change, it would have to be written down.
     """
     return _all(
-        {device: after[device] for device in running},
-        platforms,
-        lambda device, platform: held(
-            platform, running[device], [_texts(after, device), _texts(before, device)]
-        ),
+        [
+            _Job(device, platforms[device], _texts(before, device), _texts(after, device), held_now)
+            for device, held_now in running.items()
+        ]
     )
 
 
-def _all(
-    after: Artifacts,
-    platforms: Mapping[str, str],
-    base: Callable[[str, str], dict[str, str]],
-) -> tuple[DeviceChange, ...]:
-    changes: list[DeviceChange] = []
-    errors: list[InputError] = []
-    for device in after:
-        platform = platforms[device]
-        intended = rendered(platform, _texts(after, device))
-        try:
-            change = plan(device, platform, base(device, platform), intended)
-        except InputErrors as found:
-            errors += found.errors
-            continue
-        changes += [change] if change else []
+@dataclass(frozen=True)
+class _Job:
+    """A device to plan for, with its renderings, and what it holds if that was read."""
+
+    device: str
+    platform: str
+    before: Files
+    after: Files
+    running: Files | None
+
+
+def _planned(job: _Job) -> DeviceChange | list[InputError] | None:
+    try:
+        intended = rendered(job.platform, job.after)
+        if job.running is None:
+            base = rendered(job.platform, job.before)
+        else:
+            base = held(job.platform, job.running, (job.after, job.before))
+            _refuse_secrets(job, base)
+        return plan(job.device, job.platform, base, intended)
+    except InputErrors as found:
+        return list(found.errors)
+
+
+def _refuse_secrets(job: _Job, base: Files) -> None:
+    language = LANGUAGES[job.platform]
+    known = {
+        line
+        for files in (job.before, job.after)
+        for text in rendered(job.platform, files).values()
+        for line in language.standard(text).splitlines()
+    }
+    lines = [line for text in base.values() for line in text.splitlines() if line not in known]
+    found = sorted(set(language.secrets_in(lines)))
+    if found:
+        raise InputErrors([_in_clear(job.device, what) for what in found])
+
+
+def _all(jobs: Sequence[_Job]) -> tuple[DeviceChange, ...]:
+    """Devices know nothing of each other: many are planned on all processors."""
+    if len(jobs) < _MANY:
+        results = [_planned(job) for job in jobs]
+    else:
+        with ProcessPoolExecutor(mp_context=get_context("forkserver")) as pool:
+            results = list(pool.map(_planned, jobs, chunksize=8))
+    errors = [error for result in results if isinstance(result, list) for error in result]
     if errors:
         raise InputErrors(errors)
-    return tuple(changes)
+    return tuple(result for result in results if isinstance(result, DeviceChange))
 
 
 def _texts(artifacts: Artifacts, device: str) -> dict[str, str]:

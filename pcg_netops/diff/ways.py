@@ -7,8 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class BothWays:
-    """Commands of both directions, each with the exits from every mode that it enters."""
+    """Two configurations in the standard form, and the commands from each to the other.
 
-    remediation: tuple[str, ...]
-    back_out: tuple[str, ...]
-    wrong: tuple[str, ...]
+    Every mode that commands enter is left by one of them. What is wrong is a moment that is not
+    safe, or an end that is not as meant.
+    """
+
+    base: str
+    intended: str
+    remediation: tuple[str, ...] = ()
+    back_out: tuple[str, ...] = ()
+    wrong: tuple[str, ...] = ()

@@ -257,7 +257,9 @@ def test_routes_that_are_known_meet_the_changed_policy() -> None:
 
 def test_a_switch_goes_back_to_its_default_not_to_on() -> None:
     ways = both_ways("hostname a\n", "hostname a\nno ip http server\n")
-    assert ways == type(ways)(("no ip http server",), ("default ip http server",), ())
+    assert ways.remediation == ("no ip http server",)
+    assert ways.back_out == ("default ip http server",)
+    assert ways.wrong == ()
 
 
 def test_a_port_is_shut_down_before_it_loses_its_filter_and_comes_up_after_it_has_it() -> None:

@@ -14,16 +14,17 @@ def standard(text: str) -> str:
 
 
 def both_ways(old: str, new: str) -> BothWays:
-    """The commands from one configuration to the other and back, walked through.
-
-    What is wrong is a moment that is not safe, or an end that is not as meant.
-    """
+    """The commands from one configuration to the other and back, walked through."""
     before, after = Router(old.splitlines()), Router(new.splitlines())
+    base, intended = before.text(), after.text()
+    if base == intended:
+        return BothWays(base, intended)
     there, back = commands(before, after), commands(after, before)
     walked = Router(old.splitlines(), before.negatives | after.negatives)
     wrong: list[str] = []
-    for way, lines, end in (("remediation", there, after), ("back-out", back, before)):
+    ends = (("remediation", there, intended, after), ("back-out", back, base, before))
+    for way, lines, text, end in ends:
         wrong += [f"{way}, {hazard}" for hazard in hazards(walked, end, lines)]
-        if walked.text() != end.text():
+        if walked.text() != text:
             wrong.append(f"{way}: does not end where it should")
-    return BothWays(there, back, tuple(wrong))
+    return BothWays(base, intended, there, back, tuple(wrong))

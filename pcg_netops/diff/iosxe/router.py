@@ -286,9 +286,12 @@ class Router:
         """Take a line as said."""
         self._put(root, tree, line)
 
-    def text(self) -> str:
-        """What it says, the same for every configuration that means the same."""
-        lines = list(_sorted(self.top, ""))
+    def text(self, as_entered: bool = False) -> str:
+        """What it says, the same for every configuration that means the same.
+
+        `as_entered` keeps the order of sections, which is one in which a device takes them.
+        """
+        lines = list(_lines(self.top, "", as_entered))
         for header, entries in sorted(self.access_lists.items()):
             lines.append(header)
             lines += [f" {line}" for line in said(entries)]
@@ -317,8 +320,8 @@ def says_nothing(root: str, line: str, beside: Tree) -> bool:
     return any(root.startswith(section) and what.match(line) for section, what in DEFAULTS)
 
 
-def _sorted(tree: Tree, root: str, depth: int = 0) -> Iterator[str]:
-    in_order = depth > 0 and root.startswith(ORDERED)
+def _lines(tree: Tree, root: str, as_entered: bool, depth: int = 0) -> Iterator[str]:
+    in_order = as_entered or (depth > 0 and root.startswith(ORDERED))
     for line in tree if in_order else sorted(tree, key=_standard):
         below = tree[line]
         if says_nothing(root, line, tree):
@@ -326,7 +329,8 @@ def _sorted(tree: Tree, root: str, depth: int = 0) -> Iterator[str]:
         if depth == 0 and is_idle(line, below):
             continue
         yield " " * depth + line
-        yield from _sorted(below, root or line, depth + 1)
+        if below:
+            yield from _lines(below, root or line, as_entered, depth + 1)
 
 
 def is_fixed(line: str) -> bool:

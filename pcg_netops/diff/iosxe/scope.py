@@ -12,7 +12,7 @@ _MARKER = re.compile(r"(?:\d )?pcg_secret_[a-z0-9-]+_")
 
 
 def managed(running: str, renderings: Sequence[str]) -> str:
-    """What of a running configuration any rendering of the device manages, in the standard form.
+    """What of a running configuration any rendering of the device manages.
 
     All else is somebody else's: accounts, licences, certificates, other VRFs' routes. A secret that
     a rendering names is taken as that one, whatever the device holds and however it salts it.
@@ -23,7 +23,7 @@ def managed(running: str, renderings: Sequence[str]) -> str:
     for header in [h for h in router.access_lists if not OWNED.match(h)]:
         if not any(header in k.access_lists for k in known):
             del router.access_lists[header]
-    return router.text()
+    return router.text(as_entered=True)
 
 
 def _scope(router: Router, tree: Tree, known: list[Tree], root: str) -> None:
