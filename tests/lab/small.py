@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from pcg_netops.lab.base import Lab
@@ -31,8 +32,8 @@ def ring(folder: Path, routers: int, *, hosts: int = 0, chords: int = 0) -> Topo
         ends = []
         for router, peer, offset in ((a, b, 0), (b, a, 1)):
             name = f"eth{len(interfaces[router]) + 1}"
-            interfaces[router].append(f"interface {name}\n ip address 10.1.{number}.{offset}/31\n")
-            address = f"10.1.{number}.{1 - offset}"
+            interfaces[router].append(f"interface {name}\n ip address {_link(number, offset)}/31\n")
+            address = _link(number, 1 - offset)
             neighbours[router] += [
                 f" neighbor {address} remote-as {64512 + peer}",
                 f" neighbor {address} bfd",
@@ -42,7 +43,7 @@ def ring(folder: Path, routers: int, *, hosts: int = 0, chords: int = 0) -> Topo
         links.append({"endpoints": ends, "mtu": 1400})
     nodes: dict[str, object] = {}
     for i in range(1, routers + 1):
-        network = f"  network 10.0.0.{i}/32\n"
+        network = f"  network {loopback(i)}/32\n"
         if i <= hosts:
             interfaces[i].append(f"interface eth9\n ip address 192.0.2.{i * 8 + 1}/29\n")
             network += f"  network 192.0.2.{i * 8}/29\n"
@@ -51,7 +52,7 @@ def ring(folder: Path, routers: int, *, hosts: int = 0, chords: int = 0) -> Topo
         nodes[f"r{i}"] = {
             "kind": "linux",
             "image": "pcg-netops/node",
-            "mgmt-ipv4": f"198.18.0.{10 + i}",
+            "mgmt-ipv4": str(IPv4Address("198.18.0.10") + i),
             "binds": [f"startup/r{i}:{STARTUP}:ro"],
         }
     for i in range(1, hosts + 1):
@@ -64,9 +65,18 @@ def ring(folder: Path, routers: int, *, hosts: int = 0, chords: int = 0) -> Topo
                 f"ip route add default via 192.0.2.{i * 8 + 1}",
             ],
         }
-    management = {"network": "management", "ipv4-subnet": "198.18.0.0/24"}
+    management = {"ipv4-subnet": f"198.18.0.0/{24 if routers < 200 else 16}"}
     body = {"nodes": nodes, "links": links}
     return Topology.model_validate({"name": "ring", "mgmt": management, "topology": body})
+
+
+def loopback(router: int) -> str:
+    """The address that a router announces."""
+    return str(IPv4Address("10.0.0.0") + router)
+
+
+def _link(number: int, end: int) -> str:
+    return str(IPv4Address("10.1.0.0") + 256 * number + end)
 
 
 def _save(
@@ -75,14 +85,14 @@ def _save(
     folder.mkdir(parents=True)
     lines = [
         f"hostname r{number}",
-        f"interface lo\n ip address 10.0.0.{number}/32",
+        f"interface lo\n ip address {loopback(number)}/32",
         *interfaces,
         # A session of its own in bfdd: bgpd registers anew when its session comes up, now with the
         # local address, and would otherwise reset BGP once at every start.
         "bfd",
         *(f" peer {line.split()[1]}" for line in neighbours if line.endswith("bfd")),
         f"router bgp {64512 + number}",
-        f" bgp router-id 10.0.0.{number}",
+        f" bgp router-id {loopback(number)}",
         " no bgp ebgp-requires-policy",
         " coalesce-time 0",
         *neighbours,
@@ -96,7 +106,7 @@ def wait_for_routes(lab: Lab, routers: int, timeout: float = 20.0) -> float:
     """Wait until every router's kernel has a route to every other's loopback; seconds it took."""
     start = time.monotonic()
     for i in range(1, routers + 1):
-        wanted = {f"10.0.0.{other}" for other in range(1, routers + 1)} - {f"10.0.0.{i}"}
+        wanted = {loopback(other) for other in range(1, routers + 1)} - {loopback(i)}
         while missing := wanted - _destinations(lab, f"r{i}"):
             assert time.monotonic() - start < timeout, f"r{i} has no route to {sorted(missing)}"
             time.sleep(0.02)
