@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from pcg_netops.errors import ExitCode, InputError
+from pcg_netops.lab.base import Direction, FaultKind
 
 if TYPE_CHECKING:
     from pcg_netops.lab.running import RunningLab
@@ -240,6 +241,39 @@ def capture(
     found = _find(lab)
     found.record.node(node)
     write_packets(found, node, interface, sys.stdout.buffer, count=count, seconds=seconds)
+
+
+@app.command()
+def fault(
+    kind: Annotated[FaultKind, typer.Argument(help="What goes wrong.")],
+    target: Annotated[str, typer.Argument(metavar="NODE[:INTERFACE]", help="Where.")],
+    value: Annotated[
+        str,
+        typer.Argument(
+            help="Loss in per cent, delay in ms, rate in kbit/s, MTU, daemon, BGP peer."
+        ),
+    ] = "",
+    direction: Annotated[Direction, typer.Option(help="Of a loss, as the node sees it.")] = "both",
+    heal: Annotated[bool, typer.Option("--heal", help="End this fault.")] = False,
+    lab: LabOption = None,
+) -> None:
+    """Break something in a running lab, or with --heal mend it again."""
+    from pcg_netops.lab.base import Fault
+
+    found = _find(lab)
+    node, _, interface = target.partition(":")
+    needs = kind not in ("power", "freeze", "kill", "bgp-shut")
+    if needs != bool(interface):
+        raise InputError(
+            f"the fault {kind} is one of {'an interface' if needs else 'a whole node'}",
+            remedy=f"such as: pcg lab fault {kind} {node}{':eth1' if needs else ''}",
+        )
+    wanted = Fault(kind, found.record.node(node).name, interface, value, direction)
+    if heal:
+        found.heal(wanted)
+    else:
+        found.fault(wanted)
+    typer.echo(f"{kind} of {wanted.target} {'is healed' if heal else 'begins'}")
 
 
 @app.command()

@@ -53,7 +53,9 @@ def show_nodes(lab: RunningLab, form: str) -> None:
             }
         )
     if form == "json":
-        _print({"name": lab.record.name, "topology": lab.record.topology, "nodes": rows})
+        broken = [asdict(fault) for fault in lab.faults()]
+        record = lab.record
+        _print({"name": record.name, "topology": record.topology, "nodes": rows, "faults": broken})
         return
     table = [
         (
@@ -66,6 +68,8 @@ def show_nodes(lab: RunningLab, form: str) -> None:
     ]
     typer.echo(f"lab {lab.record.name}, up {_since(lab.record)}, from {lab.record.topology}")
     _table(("Node", "Power", "Programs", "Sessions up"), table)
+    for fault in lab.faults():
+        typer.echo(f"fault: {fault.kind} of {fault.target} {fault.value}".rstrip())
 
 
 def show_inspection(labs: Sequence[RunningLab], form: str) -> None:

@@ -22,6 +22,8 @@ from typing import Any, BinaryIO
 
 from pcg_netops.errors import LabError, PcgError
 from pcg_netops.lab import helpers, links, wire
+from pcg_netops.lab.base import Fault
+from pcg_netops.lab.faults import Faults
 from pcg_netops.lab.node import Node
 from pcg_netops.lab.order import Order
 from pcg_netops.lab.plan import NodePlan, Plan
@@ -66,6 +68,8 @@ class Agent:
         self._run_dir = Path()
         self._ssh: socket.socket
         self._power = threading.Lock()
+        self._breaking = threading.Lock()
+        self._faults = Faults({}, _processes_of, self._reach, self._switch)
 
     def answer(self, call: socket.socket) -> None:
         """Serve one call; an error is an answer too."""
@@ -92,6 +96,7 @@ class Agent:
         lab = Plan.from_json(plan)
         self._run_dir = Path(lab.run_dir)
         self._nodes = {node.name: Node(node, self._log_of(node)) for node in lab.nodes}
+        self._faults = Faults(self._nodes, _processes_of, self._reach, self._switch)
         own = [node for node in self._nodes.values() if not node.plan.network_of]
         each(Node.create, own)
         each(
@@ -157,6 +162,22 @@ class Agent:
                 node.powered = True
             self._ask_ssh("open", [node.plan.name for node in on if node.plan.management])
 
+    def do_fault(self, **fault: Any) -> None:
+        """Break something."""
+        wanted = Fault(**fault)
+        self._powered(wanted.node)
+        with self._breaking:
+            self._faults.begin(wanted)
+
+    def do_heal(self, **fault: Any) -> None:
+        """Mend it."""
+        with self._breaking:
+            self._faults.heal(Fault(**fault))
+
+    def do_faults(self) -> list[dict[str, Any]]:
+        """What is broken."""
+        return [asdict(fault) for fault in self._faults.active()]
+
     def do_nodes(self) -> dict[str, Any]:
         """Whether each node has power, and the processes it runs, by number."""
         spaces = {os.fstat(node.namespaces[2]).st_ino: name for name, node in self._nodes.items()}
@@ -177,6 +198,15 @@ class Agent:
     def do_memory(self) -> int:
         """Proportional set size of them all, in bytes."""
         return sum(_proportional_size(process) for process in _processes())
+
+    def _reach(self, node: str, wanted: bool) -> None:
+        with self._power:
+            self._ask_ssh("open" if wanted else "close", [node])
+
+    def _switch(self, node: str, on: bool) -> None:
+        """A node's power."""
+        act = self.do_power_on if on else self.do_power_off
+        act([node])
 
     def _boot(self, nodes: Iterable[Node], *, keep: bool = False) -> tuple[str, ...]:
         by_name = {node.plan.name: node for node in nodes}
@@ -269,6 +299,11 @@ def _kill(nodes: Sequence[Node]) -> None:
         if time.monotonic() > deadline:
             raise LabError(f"processes survive their end: {living}")
         time.sleep(0.002)
+
+
+def _processes_of(node: Node) -> list[int]:
+    space = os.fstat(node.namespaces[2]).st_ino
+    return [p for p in _processes() if p != node.holder and _mounts_of(p) == space]
 
 
 def _mounts_of(process: int) -> int | None:

@@ -9,7 +9,7 @@ import socket as sockets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,43 @@ class NodeState:
 
     powered: bool
     processes: dict[int, str]
+
+
+FaultKind = Literal[
+    "link-down",
+    "carrier",
+    "silent",
+    "loss",
+    "delay",
+    "rate",
+    "mtu",
+    "power",
+    "freeze",
+    "kill",
+    "bgp-shut",
+]
+Direction = Literal["both", "in", "out"]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something wrong with a node, or with one interface of it.
+
+    `value` is what the kind needs: per cent of packets lost, a delay in ms, a rate in kbit/s, an
+    MTU in bytes, the name of a daemon, the address of a BGP peer. `direction` is that of a loss, as
+    the node sees it.
+    """
+
+    kind: FaultKind
+    node: str
+    interface: str = ""
+    value: str = ""
+    direction: Direction = "both"
+
+    @property
+    def target(self) -> str:
+        """Node and interface, as people write them."""
+        return f"{self.node}:{self.interface}" if self.interface else self.node
 
 
 class Lab(Protocol):
@@ -60,6 +97,15 @@ class Lab(Protocol):
 
     def power_on(self, nodes: Sequence[str]) -> None:
         """Restore the power: links come up and the node starts from its saved configuration."""
+
+    def fault(self, fault: Fault) -> None:
+        """Break something. Raises LabError where it cannot be broken so here, or is already."""
+
+    def heal(self, fault: Fault) -> None:
+        """End a fault that was begun. Raises LabError if there is none."""
+
+    def faults(self) -> list[Fault]:
+        """What is broken and not healed."""
 
     def processes(self) -> int:
         """How many processes the lab runs now."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import socket as sockets
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from pcg_netops.errors import LabError, PcgError
 from pcg_netops.lab import wire
-from pcg_netops.lab.base import Completed, NodeState
+from pcg_netops.lab.base import Completed, Fault, NodeState
 
 
 class Calls(ABC):
@@ -41,6 +42,18 @@ class Calls(ABC):
     def power_on(self, nodes: Sequence[str]) -> None:
         """Start nodes that are off from their saved configuration, /var/lib/pcg."""
         self._call("power_on", nodes=list(nodes))
+
+    def fault(self, fault: Fault) -> None:
+        """Break something. Raises LabError where it cannot be broken so here, or is already."""
+        self._call("fault", **asdict(fault))
+
+    def heal(self, fault: Fault) -> None:
+        """End a fault that was begun. Raises LabError if there is none."""
+        self._call("heal", **asdict(fault))
+
+    def faults(self) -> list[Fault]:
+        """What is broken and not healed."""
+        return [Fault(**fault) for fault in self._call("faults")[0]]
 
     def nodes(self) -> dict[str, NodeState]:
         """Each node's power and processes now."""

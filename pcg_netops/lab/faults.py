@@ -1,0 +1,265 @@
+"""Faults of a running lab, each with the act that heals it. Runs in the agent.
+
+What drops packets is a table of nftables in the node's own network, owned by a process of ours: the
+node's `flush ruleset` leaves it alone, and it goes with that process (nft(8), `flags owner`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from itertools import count
+
+from pcg_netops.errors import LabError
+from pcg_netops.lab.base import Fault
+from pcg_netops.lab.environment import NODE_ENVIRONMENT
+from pcg_netops.lab.node import Node
+from pcg_netops.lab.syscalls import enter
+
+_numbers = count()
+
+Heal = Callable[[], None]
+
+_TIMEOUT_S = 20.0
+_EVERY = 100_000  # of so many packets, the share that is lost is counted
+_FIRST = -500  # before every other hook
+_FRR = "/usr/lib/frr"
+_BURST = "16kb"
+_QUEUE_MS = 400
+
+
+class Faults:
+    """The faults of a lab that are not healed yet."""
+
+    def __init__(
+        self,
+        nodes: Mapping[str, Node],
+        processes_of: Callable[[Node], Sequence[int]],
+        reach: Callable[[str, bool], None],
+        power: Callable[[str, bool], None],
+    ) -> None:
+        """`processes_of` a node; `reach` is its SSH server and `power` its power, on or off."""
+        self._nodes = nodes
+        self._processes_of = processes_of
+        self._reach = reach
+        self._power = power
+        self._heals: dict[tuple[str, str, str], tuple[Fault, Heal]] = {}
+
+    def active(self) -> list[Fault]:
+        """Those that are not healed, in the order they began."""
+        return [fault for fault, _ in self._heals.values()]
+
+    def begin(self, fault: Fault) -> None:
+        """Raises LabError where it cannot be, or is already."""
+        key = _key(fault)
+        if key in self._heals:
+            raise LabError(f"has the fault {fault.kind} already", place=fault.target)
+        node = self._nodes[fault.node]
+        match fault.kind:
+            case "freeze":
+                heal = self._freeze(node)
+            case "power":
+                self._power(fault.node, False)
+                heal = partial(self._power, fault.node, True)
+            case _:
+                heal = _ACTS[fault.kind](node, fault)
+        self._heals[key] = (fault, heal)
+
+    def heal(self, fault: Fault) -> None:
+        """End a fault, whatever value it had. Raises LabError if there is none."""
+        key = _key(fault)
+        if key not in self._heals:
+            raise LabError(f"has no fault {fault.kind}", place=fault.target)
+        _, heal = self._heals[key]
+        heal()
+        del self._heals[key]
+
+    def _freeze(self, node: Node) -> Heal:
+        """Stop every process, as a hung kernel would; the links stay up."""
+        name = node.plan.name
+        if node.plan.management:
+            self._reach(name, False)
+        stopped = list(self._processes_of(node))
+        for process in stopped:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGSTOP)
+
+        def thaw() -> None:
+            for process in stopped:
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGCONT)
+            if node.plan.management:
+                self._reach(name, True)
+
+        return thaw
+
+
+def _key(fault: Fault) -> tuple[str, str, str]:
+    return fault.kind, fault.node, fault.interface
+
+
+def _ask(node: Node, *argv: str) -> str:
+    """Run a command on a node that must succeed."""
+    done = node.run(argv, "", _TIMEOUT_S)
+    if done.returncode:
+        words = (done.stderr or done.stdout).strip()
+        raise LabError(f"not available here: `{' '.join(argv)}`: {words}", place=node.plan.name)
+    return done.stdout
+
+
+def _link_down(node: Node, fault: Fault) -> Heal:
+    """Both ends lose their carrier at once."""
+    _ask(node, "ip", "link", "set", fault.interface, "down")
+    return lambda: _discard(_ask(node, "ip", "link", "set", fault.interface, "up"))
+
+
+def _carrier(node: Node, fault: Fault) -> Heal:
+    raise LabError(
+        "not available here: the two ends of a cable lose their carrier together",
+        place=fault.target,
+        remedy="use link-down, where both notice, or silent, where neither does",
+    )
+
+
+def _silent(node: Node, fault: Fault) -> Heal:
+    """Everything is lost both ways, and the carrier stays."""
+    return _drop(node, fault.interface, {"ingress": 100.0, "egress": 100.0})
+
+
+def _loss(node: Node, fault: Fault) -> Heal:
+    share = _number(fault, 0, 100, "a share of packets in per cent, such as 10")
+    hooks = {"in": ["ingress"], "out": ["egress"]}.get(fault.direction, ["ingress", "egress"])
+    return _drop(node, fault.interface, dict.fromkeys(hooks, share))
+
+
+def _drop(node: Node, interface: str, shares: Mapping[str, float]) -> Heal:
+    """Lose a share (per cent) of the packets at hooks of an interface, ARP included."""
+    _ask(node, "ip", "link", "show", interface)
+    table = f"netdev pcg-fault-{next(_numbers)}"
+    lines = [f"add table {table} {{ flags owner; }}"]
+    for hook, share in shares.items():
+        lost = min(round(share * _EVERY / 100), _EVERY)
+        which = f"numgen random mod {_EVERY} < {lost} " if lost < _EVERY else ""
+        where = f'type filter hook {hook} device "{interface}" priority {_FIRST};'
+        lines += [
+            f"add chain {table} {hook} {{ {where} }}",
+            f"add rule {table} {hook} {which}drop",
+        ]
+    enter(node.namespaces)
+    process = subprocess.Popen(
+        ["nft", "--interactive"],
+        env=NODE_ENVIRONMENT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdin
+    assert process.stdout
+    process.stdin.write("\n".join([*lines, "list tables", ""]))
+    process.stdin.flush()
+    said = ""
+    while not (line := process.stdout.readline()).startswith(f"table {table}"):
+        said += line
+        if not line or "Error" in line:
+            process.kill()
+            process.wait()
+            raise LabError(f"not available here: {said.strip()}", place=node.plan.name)
+
+    def heal() -> None:
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            assert pipe
+            pipe.close()
+
+    return heal
+
+
+def _mtu(node: Node, fault: Fault) -> Heal:
+    """Larger packets are lost in silence, as on a path whose MTU is smaller than it seems."""
+    size = int(_number(fault, 68, 65_535, "an MTU in bytes, such as 1300"))
+    _ask(node, "ip", "link", "show", fault.interface)
+    before = json.loads(_ask(node, "ip", "-j", "link", "show", fault.interface))[0]["mtu"]
+    _ask(node, "ip", "link", "set", fault.interface, "mtu", str(size))
+    return lambda: _discard(_ask(node, "ip", "link", "set", fault.interface, "mtu", str(before)))
+
+
+def _rate(node: Node, fault: Fault) -> Heal:
+    rate = _number(fault, 1, 10_000_000, "a rate in kbit/s, such as 2000")
+    shaping = ("rate", f"{rate:g}kbit", "burst", _BURST, "latency", f"{_QUEUE_MS}ms")
+    return _queue(node, fault.interface, "tbf", *shaping)
+
+
+def _delay(node: Node, fault: Fault) -> Heal:
+    delay = _number(fault, 0, 60_000, "a delay in ms, such as 50")
+    return _queue(node, fault.interface, "netem", "delay", f"{delay:g}ms")
+
+
+def _queue(node: Node, interface: str, *discipline: str) -> Heal:
+    """Change how an interface sends."""
+    _ask(node, "tc", "qdisc", "add", "dev", interface, "root", *discipline)
+    return lambda: _discard(_ask(node, "tc", "qdisc", "del", "dev", interface, "root"))
+
+
+def _kill(node: Node, fault: Fault) -> Heal:
+    """A daemon of FRR dies; it is healed by a new one with the saved configuration."""
+    daemon = fault.value
+    process = os.pidfd_open(int(_ask(node, "cat", f"/run/frr/{daemon}.pid")))
+    signal.pidfd_send_signal(process, signal.SIGKILL)
+    select.select([process], [], [], _TIMEOUT_S)
+    os.close(process)
+
+    def restart() -> None:
+        _ask(node, f"{_FRR}/{daemon}", "-d", "-u", "root", "-g", "root", "-P", "0")
+        _ask(node, "vtysh", "-d", daemon, "-b")
+
+    return restart
+
+
+def _bgp_shut(node: Node, fault: Fault) -> Heal:
+    """A session is shut, as by hand."""
+    summary = json.loads(_ask(node, "vtysh", "-c", "show bgp summary json"))
+    systems = {
+        family["as"] for family in summary.values() if fault.value in family.get("peers", {})
+    }
+    if not systems:
+        raise LabError(f"has no BGP session with '{fault.value}'", place=node.plan.name)
+    context = ("vtysh", "-c", "configure terminal", "-c", f"router bgp {systems.pop()}")
+    session = f"neighbor {fault.value} shutdown"
+    _ask(node, *context, "-c", session)
+    return lambda: _discard(_ask(node, *context, "-c", f"no {session}"))
+
+
+def _number(fault: Fault, least: float, most: float, what: str) -> float:
+    try:
+        value = float(fault.value)
+    except ValueError:
+        value = least - 1
+    if not least <= value <= most:
+        raise LabError(f"the fault {fault.kind} needs {what}", place=fault.target)
+    return value
+
+
+def _discard(said: str) -> None:
+    """What a command said that had to succeed and did."""
+
+
+_ACTS: dict[str, Callable[[Node, Fault], Heal]] = {
+    "link-down": _link_down,
+    "carrier": _carrier,
+    "silent": _silent,
+    "loss": _loss,
+    "mtu": _mtu,
+    "rate": _rate,
+    "delay": _delay,
+    "kill": _kill,
+    "bgp-shut": _bgp_shut,
+}
