@@ -146,6 +146,18 @@ def audit(
 
 
 @app.command()
+def doctor(
+    form: Annotated[
+        Literal["text", "json"], typer.Option("--format", help="How to write it.")
+    ] = "text",
+) -> None:
+    """Look whether this machine can run labs; tell what lacks, and the remedy."""
+    from pcg_netops.cli.doctor import run_doctor
+
+    raise typer.Exit(run_doctor(form))
+
+
+@app.command()
 def explain(
     code: Annotated[str | None, typer.Argument(help="Such as PCG101; default: list all.")] = None,
     markdown: Annotated[

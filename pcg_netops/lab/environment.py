@@ -15,11 +15,16 @@ NODE_ENVIRONMENT = {
     "TERM": "dumb",
 }
 
-_PROGRAMS = {
+UNSHARE = (
+    *("unshare", "--user", "--map-root-user", "--net", "--mount", "--pid", "--uts", "--ipc"),
+    *("--fork", "--mount-proc", "--kill-child"),
+)
+
+PROGRAMS = {
     "frr": ("zebra", "bgpd", "bfdd", "vtysh"),
     "frr-pythontools": ("frr-reload.py",),
     "nftables": ("nft",),
-    "iproute2": ("ip",),
+    "iproute2": ("ip", "tc"),
     "util-linux": ("unshare", "setsid"),
     "bash": ("bash",),
 }
@@ -45,7 +50,7 @@ def require_programs() -> None:
     path = NODE_ENVIRONMENT["PATH"]
     missing = {
         package: lacking
-        for package, programs in _PROGRAMS.items()
+        for package, programs in PROGRAMS.items()
         if (lacking := [program for program in programs if not shutil.which(program, path=path)])
     }
     if missing:

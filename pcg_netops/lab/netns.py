@@ -27,16 +27,12 @@ from cryptography.hazmat.primitives.serialization import (
 from pcg_netops.errors import InputError, LabError, PcgError
 from pcg_netops.lab.calls import Calls
 from pcg_netops.lab.definitions import Topology
-from pcg_netops.lab.environment import namespaces_refused, require_programs
+from pcg_netops.lab.environment import UNSHARE, namespaces_refused, require_programs
 from pcg_netops.lab.plan import Plan
 from pcg_netops.lab.planning import Layout, lay_out, make_plan
 
 USERNAME = "pcg"
 
-_UNSHARE = (
-    *("unshare", "--user", "--map-root-user", "--net", "--mount", "--pid", "--uts", "--ipc"),
-    *("--fork", "--mount-proc", "--kill-child"),
-)
 _INIT = "pcg_netops.lab.init"
 _END_PATIENCE = 2.0
 _LAST_LINES = 5
@@ -59,7 +55,7 @@ class NetnsLab(Calls):
         with theirs, self._log.open("wb") as log:
             self._first = subprocess.Popen(
                 [
-                    *_UNSHARE,
+                    *UNSHARE,
                     sys.executable,
                     "-P",
                     "-m",

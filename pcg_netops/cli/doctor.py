@@ -1,0 +1,38 @@
+"""`pcg doctor`: whether this machine can run labs, and what to do where it cannot."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import typer
+
+from pcg_netops.errors import ExitCode
+from pcg_netops.lab.doctor import Finding, examine
+
+
+def run_doctor(form: str) -> ExitCode:
+    """Print what is found. ENVIRONMENT where something lacks without which no lab runs."""
+    findings = list(examine())
+    able = all(finding.ok for finding in findings if finding.needed)
+    if form == "json":
+        found = [asdict(finding) for finding in findings]
+        typer.echo(json.dumps({"able": able, "findings": found}, indent=2))
+    else:
+        for finding in findings:
+            _print(finding)
+        typer.echo("this machine can run labs" if able else "this machine cannot run labs")
+    return ExitCode.PASS if able else ExitCode.ENVIRONMENT
+
+
+def _print(finding: Finding) -> None:
+    if finding.ok:
+        word = typer.style("ok     ", fg=typer.colors.GREEN)
+    elif finding.needed:
+        word = typer.style("lacking", fg=typer.colors.RED)
+    else:
+        word = typer.style("without", fg=typer.colors.YELLOW)
+    typer.echo(f"{word} {finding.name}: {finding.found}")
+    if not finding.ok:
+        typer.echo(f"          for {finding.why}")
+        typer.echo(f"          remedy: {finding.remedy}")
