@@ -10,12 +10,6 @@ from pcg_netops.inventory.workspace import Workspace
 from pcg_netops.model.device import Role
 from pcg_netops.model.network import Link, Network, Profile
 
-EXAMPLE_PREFIXES = {
-    IPv4Network("192.0.2.0/24"): "RFC 5737",
-    IPv4Network("198.51.100.0/24"): "RFC 5737",
-    IPv4Network("203.0.113.0/24"): "RFC 5737",
-    IPv4Network("198.18.0.0/15"): "RFC 2544",
-}
 _SPECIAL_PREFIXES = {
     IPv4Network("0.0.0.0/8"): "'this network'",
     IPv4Network("127.0.0.0/8"): "for use within one host",
@@ -24,6 +18,26 @@ _SPECIAL_PREFIXES = {
     IPv4Network("224.0.0.0/4"): "for multicast",
     IPv4Network("240.0.0.0/4"): "reserved",
 }
+# Reserved for examples and tests.
+EXAMPLE_PREFIXES = {
+    IPv4Network("192.0.2.0/24"): "RFC 5737",
+    IPv4Network("198.51.100.0/24"): "RFC 5737",
+    IPv4Network("203.0.113.0/24"): "RFC 5737",
+    IPv4Network("198.18.0.0/15"): "RFC 2544",
+}
+# What no packet and no route between networks has (RFC 6890). Private ranges are not among them:
+# closed networks use those.
+BOGONS = tuple(
+    IPv4Network(text)
+    for text in (
+        "0.0.0.0/8",
+        "127.0.0.0/8",
+        "169.254.0.0/16",
+        "192.0.0.0/24",
+        "224.0.0.0/4",
+        "240.0.0.0/4",
+    )
+)
 _EXAMPLE_ASNS = (range(64_496, 64_512), range(65_536, 65_552))
 _SPECIAL_ASNS = {
     range(23_456, 23_457): "stands for longer numbers (RFC 6793)",

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pcg_netops.audit.configuration import Configuration, statements_in
 from pcg_netops.audit.device_rules import DEVICE_RULES, Audited
 from pcg_netops.audit.filter_rules import FILTER_RULES
 from pcg_netops.audit.finding import Finding, Rule
-from pcg_netops.audit.hardening import TextRule
+from pcg_netops.audit.hardening import Spelling, TextRule
+from pcg_netops.audit.intent import Intent
 from pcg_netops.audit.management_rules import MANAGEMENT_RULES
 from pcg_netops.audit.routing_rules import ROUTING_RULES
 from pcg_netops.audit.waiving import EXPIRED, UNUSED, Occurrence, Waiving, waived
@@ -18,6 +19,7 @@ from pcg_netops.design.steering import Stage, stages
 from pcg_netops.inventory.workspace import Workspace
 from pcg_netops.model.device import Device, Role
 from pcg_netops.platforms import platform_named
+from pcg_netops.platforms.base import ArtifactKind
 from pcg_netops.render import Artifact, StageRenderer
 
 TEXT_RULES: tuple[TextRule, ...] = (*MANAGEMENT_RULES, *ROUTING_RULES, *FILTER_RULES)
@@ -32,6 +34,18 @@ AUDIT_RULES: tuple[Rule, ...] = tuple(
         key=lambda rule: rule.code,
     )
 )
+
+
+def _by_file() -> dict[str, list[tuple[TextRule, Spelling]]]:
+    """What each kind of file is held to."""
+    found: dict[str, list[tuple[TextRule, Spelling]]] = {}
+    for rule in TEXT_RULES:
+        for spelling in rule.spellings:
+            found.setdefault(spelling.file, []).append((rule, spelling))
+    return found
+
+
+_OF_FILE = _by_file()
 
 
 @dataclass(frozen=True)
@@ -75,6 +89,7 @@ class _Auditor:
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
+        self._intent = Intent(workspace.network, workspace.services)
         self._designer = Designer(workspace)
         self._renderer = StageRenderer(workspace)
         self._latest: dict[str, tuple[Device, tuple[Finding, ...]]] = {}
@@ -87,39 +102,36 @@ class _Auditor:
                 continue
             latest = self._latest.get(name)
             if latest is None or (latest[0] is not device and latest[0] != device):
-                latest = (device, tuple(self._of(device, artifacts[name].values())))
+                latest = (device, tuple(self._of(device, artifacts[name])))
                 self._latest[name] = latest
             for finding in latest[1]:
                 yield Occurrence(finding, name, moment.stage, moment.label)
 
-    def _of(self, device: Device, artifacts: Iterable[Artifact]) -> Iterator[Finding]:
+    def _of(self, device: Device, artifacts: Mapping[str, Artifact]) -> Iterator[Finding]:
         for check in DEVICE_RULES:
-            yield from check.findings(Audited(self._workspace, device))
-        for artifact in artifacts:
-            yield from self._text(device, artifact)
+            yield from check.findings(Audited(self._workspace, self._intent, device))
+        for kind in platform_named(device.platform).artifacts:
+            # A file that this device does not have is one that says nothing.
+            text = artifacts[kind.name].text if kind.name in artifacts else ""
+            yield from self._text(device, kind, text)
 
-    def _text(self, device: Device, artifact: Artifact) -> Iterator[Finding]:
-        workspace = self._workspace
-        kinds = {kind.name: kind for kind in platform_named(device.platform).artifacts}
+    def _text(self, device: Device, kind: ArtifactKind, text: str) -> Iterator[Finding]:
+        place = f"{device.name}/{kind.name}"
         configuration = Configuration(
-            artifact.name,
-            statements_in(artifact.name, artifact.text),
+            kind.name,
+            statements_in(kind.name, text),
             device,
-            workspace.network,
-            workspace.services,
+            self._intent,
         )
-        for text_rule in TEXT_RULES:
-            for spelling in text_rule.spellings:
-                if spelling.file != artifact.name or device.role not in text_rule.roles:
-                    continue
+        for text_rule, spelling in _OF_FILE.get(kind.name, ()):
+            if device.role in text_rule.roles:
                 for fault in spelling.faults(configuration):
-                    place = f"{device.name}/{artifact.name}"
                     yield Finding(
                         text_rule.rule.code,
                         text_rule.rule.severity,
                         f"{place}:{fault.line}" if fault.line else place,
                         fault.message,
-                        f"{fault.remedy} (templates/{kinds[artifact.name].template})",
+                        f"{fault.remedy} (templates/{kind.template})",
                     )
 
 

@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from pcg_netops.audit.intent import Intent
 from pcg_netops.model.device import Device
-from pcg_netops.model.network import Network
-from pcg_netops.model.services import Services
 
 _BANNER = re.compile(r"banner \S+ (\^C|\S)(.*)")
 _JUNOS_REMARK = re.compile(r"/\*.*?\*/|^\s*#[^\n]*", re.S | re.M)
@@ -33,15 +32,14 @@ class Statement:
     text: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Configuration:
     """One rendered file of a device, and what it is rendered for."""
 
     file: str
     statements: tuple[Statement, ...]
     device: Device
-    network: Network
-    services: Services
+    intent: Intent
 
     def matching(
         self, pattern: str, *, start: Start | None = None

@@ -10,18 +10,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Network
 
-from pcg_netops.audit.addresses import EXAMPLE_PREFIXES
+from pcg_netops.audit.addresses import BOGONS, EXAMPLE_PREFIXES
 from pcg_netops.audit.finding import Check, Example, Problem, Rule, Severity
-from pcg_netops.audit.firewall_analysis import Kind, Verdict, analyse, described, lets_through
+from pcg_netops.audit.firewall_analysis import Kind, Passage, Verdict, analyse, described
+from pcg_netops.audit.intent import Intent
 from pcg_netops.design.addressing import INSIDE
 from pcg_netops.inventory.workspace import Workspace
 from pcg_netops.model.device import Action, Device, FilterRule, Role
 from pcg_netops.model.network import Profile
-
-_BOGONS = tuple(
-    IPv4Network(text)
-    for text in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4")
-)
 
 
 @dataclass(frozen=True)
@@ -29,6 +25,7 @@ class Audited:
     """A device at some stage of a cutover, in its workspace."""
 
     workspace: Workspace
+    intent: Intent
     device: Device
 
     def place(self, owner: str = "") -> str:
@@ -99,16 +96,18 @@ def _any_to_any(audited: Audited) -> Iterator[Problem]:
 
 def _spoofed(audited: Audited) -> Iterator[Problem]:
     device = audited.device
-    if not device.firewall or device.firewall.default is Action.PERMIT:
+    if not device.firewall or not device.firewall.rules:
         return
-    rules, interfaces = device.firewall.rules, tuple(i.name for i in device.interfaces)
+    interfaces = tuple(i.name for i in device.interfaces)
+    default = FilterRule("what no rule names", device.firewall.default, (), ())
+    rules = (*device.firewall.rules, default)
     found: dict[FilterRule, dict[str, list[IPv4Network]]] = {}
+    passage = Passage(rules, interfaces)
     for interface, sources in _impossible(audited).items():
-        for source in sources:
-            probe = FilterRule("", Action.PERMIT, (interface,), (), (source,))
-            number = lets_through(rules, probe, interfaces)
-            if number is not None:
-                found.setdefault(rules[number], {}).setdefault(interface, []).append(source)
+        if passage.of(interface, tuple(sources)):  # for most it is not, and one question is enough
+            for source in sources:
+                if rule := passage.of(interface, (source,)):
+                    found.setdefault(rule, {}).setdefault(interface, []).append(source)
     for rule, by in found.items():
         seen = dict.fromkeys(source for sources in by.values() for source in sources)
         yield Problem(
@@ -122,7 +121,7 @@ def _spoofed(audited: Audited) -> Iterator[Problem]:
 def _impossible(audited: Audited) -> dict[str, list[IPv4Network]]:
     """For each interface to another autonomous system, sources that no packet from there has."""
     device, network = audited.device, audited.workspace.network
-    bogons = list(_BOGONS)
+    bogons = list(BOGONS)
     if network.profile is Profile.PRODUCTION:
         bogons += EXAMPLE_PREFIXES
     zones = {i.name: i.zone for i in device.interfaces}
@@ -136,16 +135,15 @@ def _impossible(audited: Audited) -> dict[str, list[IPv4Network]]:
 
 def _elsewhere(audited: Audited, zone: str) -> Iterator[IPv4Network]:
     """The sites that are not behind an interface to another autonomous system in that zone."""
-    device, network = audited.device, audited.workspace.network
-    for site in network.sites.values():
-        if device.role is Role.PARTNER:
-            behind = site.node != device.name
-        elif device.role is Role.EDGE:
-            behind = site.domain is not None
-        else:
-            behind = (site.domain or INSIDE) == zone
-        if not behind:
-            yield site.prefix
+    device, intent = audited.device, audited.intent
+    if device.role is Role.PARTNER:
+        yield from intent.sites_at.get(device.name, ())
+    elif device.role is Role.EDGE:
+        yield from intent.own
+    elif device.role is Role.GATEWAY:
+        sites = intent.network.sites.values()
+        yield from (site.prefix for site in sites if (site.domain or INSIDE) != zone)
+    # Which of them is behind what link of a core is for the routes to say.
 
 
 def _unowned(audited: Audited) -> Iterator[Problem]:
@@ -254,7 +252,7 @@ DEVICE_RULES: tuple[Check[Audited], ...] = (
             "hq-border",
             "own-traffic-in: permit eth2 > eth1, any > 10.1.0.0/24, any\n",
             "anti-spoofing: deny eth2 > any, 0.0.0.0/8|10.1.0.0/24|127.0.0.0/8|169.254.0.0/16|"
-            "224.0.0.0/4|240.0.0.0/4 > any, any\n"
+            "192.0.0.0/24|224.0.0.0/4|240.0.0.0/4 > any, any\n"
             "own-traffic-in: permit eth2 > eth1, any > 10.1.0.0/24, any\n",
         ),
         _spoofed,

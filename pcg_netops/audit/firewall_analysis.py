@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import IPv4Network
 from itertools import islice, product
 
 from pcg_netops.audit.regions import Bits, Box, Index, Space, common, members
@@ -188,22 +189,32 @@ def _other(action: Action) -> Action:
     return Action.DENY if action is Action.PERMIT else Action.PERMIT
 
 
-def lets_through(
-    rules: Sequence[FilterRule], probe: FilterRule, interfaces: Iterable[str] = ()
-) -> int | None:
-    """The first rule that permits a packet which the probe matches and no earlier rule denies."""
-    space = Space([*rules, probe], interfaces)
-    denied: list[Box] = []
-    for number, rule in enumerate(rules):
-        if rule.action is Action.DENY:
-            denied += space.boxes(rule)
-            continue
-        index = Index(denied)
-        for mine, theirs in product(space.boxes(rule), space.boxes(probe)):
-            box = common(mine, theirs)
-            if box and index.has_hole(box, (1 << len(denied)) - 1):
-                return number
-    return None
+class Passage:
+    """Answers which packets a list of rules lets through, for the interfaces that a device has."""
+
+    def __init__(self, rules: Sequence[FilterRule], interfaces: Iterable[str]) -> None:
+        self._space = Space(rules, interfaces)
+        self._owned = [(rule, box) for rule in rules for box in self._space.boxes(rule)]
+        self._index = Index([box for _, box in self._owned])
+        self._denied: Bits = 0
+        for number, (rule, _) in enumerate(self._owned):
+            self._denied |= (rule.action is Action.DENY) << number
+
+    def of(self, interface: str, sources: tuple[IPv4Network, ...]) -> FilterRule | None:
+        """The first rule that permits some packet with such a source that none denies before."""
+        probe = FilterRule("", Action.PERMIT, (interface,), (), sources)
+        for asked in self._space.boxes(probe) if sources else ():
+            for number in members(self._index.meeting(asked, self._all & ~self._denied)):
+                rule, box = self._owned[number]
+                shared = common(asked, box)
+                before = (1 << number) - 1
+                if shared and self._index.has_hole(shared, self._denied & before):
+                    return rule
+        return None
+
+    @property
+    def _all(self) -> Bits:
+        return (1 << len(self._owned)) - 1
 
 
 def described(rule: FilterRule) -> str:

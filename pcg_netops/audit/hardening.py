@@ -68,7 +68,7 @@ def requires(words: str, pattern: str, *, where: str = "") -> Faults:
     """A statement that the file must have; with `where`, only if that is found in the file."""
 
     def faults(configuration: Configuration) -> Iterator[Fault]:
-        if configuration.has(where) and not configuration.has(pattern):
+        if (not where or configuration.has(where)) and not configuration.has(pattern):
             yield Fault(None, f"has no '{words}'", "add it")
 
     return faults

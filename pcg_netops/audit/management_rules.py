@@ -48,6 +48,19 @@ def _idle_classes(configuration: Configuration) -> Iterator[Fault]:
             yield Fault(statement.line, message, "give the user a class that has one")
 
 
+def _idle_channels(configuration: Configuration) -> Iterator[Fault]:
+    """OpenSSH 9.2 and later: what an idle channel may last."""
+    found = False
+    for statement, match in configuration.matching(
+        r"^(?i:channeltimeout)\s.*?(?:session:\*|session:shell|\*)=(\d+)([smh]?)\b"
+    ):
+        found = True
+        if not 0 < int(match[1]) * {"m": 60, "h": 3600}.get(match[2], 1) <= _LONGEST_IDLE_S:
+            yield Fault(statement.line, f"has '{statement.text}'", "write: session:*=10m")
+    if not found:
+        yield Fault(None, "has no 'ChannelTimeout session:*=10m'", "add it")
+
+
 def _open_ports(configuration: Configuration) -> Iterator[Fault]:
     """nftables: what the device itself takes."""
     for statement, match in configuration.matching(rf" chain input / .*{_PORT_SET}.*accept"):
@@ -101,7 +114,7 @@ _NTP_IOS = (
 )
 _NFT = "table inet pcg {\n\tchain input {\n\t\t%s\n\t}\n\tchain forward {\n\t\t%s\n\t}\n}\n"
 _PEER = "router bgp 65001\n neighbor 10.30.1.1"
-_SSH = 'iifname "eth0" tcp dport 22 accept comment "management"'
+_SSH = 'iifname "eth0" ip saddr 198.18.7.0/24 tcp dport 22 accept comment "management"'
 
 MANAGEMENT_RULES: tuple[TextRule, ...] = (
     text_rule(
@@ -132,10 +145,14 @@ MANAGEMENT_RULES: tuple[TextRule, ...] = (
             "system { services { ssh { protocol-version v2; } } }\n",
         ),
         Spelling(
-            "sshd_config",
-            forbids(r"^(?i:protocol)\s+.*1", r"^(?i:permitemptypasswords)\s+yes"),
-            "Protocol 2,1\n",
-            "PermitEmptyPasswords no\n",
+            "sshd.conf",
+            every(
+                requires("PermitRootLogin no", r"^(?i:permitrootlogin)\s+no$"),
+                requires("PasswordAuthentication no", r"^(?i:passwordauthentication)\s+no$"),
+                forbids(r"^(?i:protocol)\s+.*1", r"^(?i:permitemptypasswords)\s+yes"),
+            ),
+            "PermitRootLogin yes\nPasswordAuthentication no\n",
+            "PermitRootLogin no\nPasswordAuthentication no\n",
         ),
     ),
     text_rule(
@@ -211,11 +228,22 @@ MANAGEMENT_RULES: tuple[TextRule, ...] = (
                     "system authentication-order [ tacplus password ]",
                     r"^system authentication-order (radius|tacplus)$",
                 ),
-                requires("system accounting", r"^system accounting "),
+                requires(
+                    "system syslog host ... interactive-commands",
+                    r"^system (accounting|syslog host \S+ interactive-commands) ",
+                ),
             ),
             "system { authentication-order password; }\n",
             "system { authentication-order [ tacplus password ];\n"
-            "accounting { events [ login change-log interactive-commands ]; } }\n",
+            "syslog { host 198.18.7.1 { interactive-commands any; } } }\n",
+        ),
+        Spelling(
+            "pam-sshd",
+            requires(
+                "auth ... pam_radius_auth.so", r"^auth\s.*\bpam_(radius_auth|tacplus|sss)\.so"
+            ),
+            "auth required pam_unix.so\n",
+            "auth sufficient pam_radius_auth.so\nauth required pam_unix.so\n",
         ),
     ),
     text_rule(
@@ -236,6 +264,12 @@ MANAGEMENT_RULES: tuple[TextRule, ...] = (
             "system { login { user anne { class super-user; } } }\n",
             "system { login { class staff { idle-timeout 10; permissions all; }\n"
             "user anne { class staff; } } }\n",
+        ),
+        Spelling(
+            "sshd.conf",
+            _idle_channels,
+            "ChannelTimeout session:*=1h\n",
+            "ChannelTimeout session:*=10m\n",
         ),
     ),
     text_rule(
@@ -258,10 +292,16 @@ MANAGEMENT_RULES: tuple[TextRule, ...] = (
             'system { login { message "Authorised use only."; } }\n',
         ),
         Spelling(
-            "sshd_config",
+            "sshd.conf",
             requires("Banner /etc/issue.net", r"^(?i:banner)\s+/"),
             "PermitRootLogin no\n",
             "Banner /etc/issue.net\n",
+        ),
+        Spelling(
+            "issue.net",
+            requires("a text to show", r"\w"),
+            "\n",
+            "Authorised use only.\n",
         ),
     ),
     text_rule(
@@ -293,7 +333,8 @@ MANAGEMENT_RULES: tuple[TextRule, ...] = (
         Spelling(
             "snmpd.conf",
             forbids(
-                r"^(rocommunity|rwcommunity|com2sec|trapsink|trap2sink|trapcommunity)", r"noauth"
+                r"^(rocommunity|rwcommunity|com2sec|trapsink|trap2sink|trapcommunity)",
+                r"^(rouser|rwuser)\s+\S+(?!.*\b(authPriv|priv)\b)",
             ),
             "rocommunity public\n",
             "rouser watch priv\n",
@@ -363,6 +404,15 @@ MANAGEMENT_RULES: tuple[TextRule, ...] = (
             ),
             "system { syslog { host 198.18.7.1 { any notice; } } }\n",
             "system { syslog { host 198.18.7.1 { any notice; structured-data; } } }\n",
+        ),
+        Spelling(
+            "rsyslog.conf",
+            every(
+                requires("omfwd", r'type="omfwd"|\s@@?[\w.]'),
+                requires("RSYSLOG_SyslogProtocol23Format", r"RSYSLOG_SyslogProtocol23Format"),
+            ),
+            "*.* @198.18.7.1\n",
+            "*.* @198.18.7.1;RSYSLOG_SyslogProtocol23Format\n",
         ),
     ),
     text_rule(
@@ -496,6 +546,8 @@ MANAGEMENT_RULES: tuple[TextRule, ...] = (
                 r"\b(password|secret|key-string)( [057])? (?!pcg_secret_)[^\s\d]\S*$",
                 r"^ntp authentication-key \d+ \S+ (\d )?(?!pcg_secret_)\S+$",
                 r"^enable password ",
+                r"^(radius|tacacs) server \S+ / key (\d )?(?!pcg_secret_)\S+$",
+                r"^snmp-server user .* (auth sha\S*( \d+)?|priv aes \d+) (?!pcg_secret_|\d)",
             ),
             f"{_PEER} password letmein\n",
             f"{_PEER} password pcg_secret_bgp_\n",
@@ -514,6 +566,24 @@ MANAGEMENT_RULES: tuple[TextRule, ...] = (
             ),
             "protocols { bgp { group legacy-fw { authentication-key letmein; } } }\n",
             "protocols { bgp { group legacy-fw { authentication-key pcg_secret_bgp_; } } }\n",
+        ),
+        Spelling(
+            "chrony.keys",
+            forbids(r"^\d+ .*(ASCII|HEX):(?!pcg_secret_)"),
+            "1 SHA256 ASCII:letmein\n",
+            "1 SHA256 ASCII:pcg_secret_ntp_\n",
+        ),
+        Spelling(
+            "pam_radius_auth.conf",
+            forbids(r"^\S+\s+(?!pcg_secret_)\S+"),
+            "198.18.7.1 letmein 3\n",
+            "198.18.7.1 pcg_secret_radius_ 3\n",
+        ),
+        Spelling(
+            "snmpd.conf",
+            forbids(r'^createUser \S+ \S+ "?(?!"?pcg_secret_)', r'AES "?(?!"?pcg_secret_)'),
+            "createUser watch SHA-256 letmein AES letmein\n",
+            "createUser watch SHA-256 pcg_secret_auth_ AES pcg_secret_priv_\n",
         ),
     ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from pcg_netops.audit.configuration import Configuration
 
@@ -35,6 +36,7 @@ class Peer:
         return [match[1] or match[2] for match in found if match]
 
 
+@lru_cache(maxsize=4)  # several rules ask about the same file, one after the other
 def peers_in(configuration: Configuration) -> tuple[Peer, ...]:
     """Every peer, in the file's order."""
     found = _junos(configuration) if configuration.file == "junos.conf" else _router(configuration)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Network
 
 from pcg_netops.audit.configuration import Configuration
@@ -44,25 +45,27 @@ def defined(configuration: Configuration, policy: str) -> bool:
     return any(any(configuration.matching("", start=start)) for start in starts)
 
 
-def permitted(configuration: Configuration, policy: str) -> Iterator[Permit]:
+@lru_cache(maxsize=512)  # several rules ask about the same file, one after the other
+def permitted(configuration: Configuration, policy: str) -> tuple[Permit, ...]:
     """What one policy lets through."""
     if configuration.file == "junos.conf":
-        yield from _of_statement(configuration, policy)
-    else:
-        yield from _of_route_map(configuration, policy)
+        return tuple(_of_statement(configuration, policy))
+    return tuple(_of_route_map(configuration, policy))
 
 
 def _of_route_map(configuration: Configuration, policy: str) -> Iterator[Permit]:
-    """IOS and FRR."""
-    start = ("route-map", policy, "permit")
-    for statement, match in configuration.matching(r"^\S+ \S+ permit \d+$", start=start):
-        below = rf"^{re.escape(match[0])} / match ip address prefix-list (.+)$"
-        found = configuration.matching(below, start=start)
-        lists = [name for _, matched in found for name in matched[1].split()]
-        for name in lists:
+    """IOS and FRR: entries that permit, each with the prefix lists that it asks."""
+    pattern = r"^\S+ \S+ permit (\d+)(?: / match ip address prefix-list (.+))?$"
+    lines: dict[str, int] = {}
+    lists: dict[str, list[str]] = {}
+    for statement, match in configuration.matching(pattern, start=("route-map", policy, "permit")):
+        lines.setdefault(match[1], statement.line)
+        lists.setdefault(match[1], []).extend((match[2] or "").split())
+    for entry, line in lines.items():
+        for name in lists[entry]:
             yield from _of_prefix_list(configuration, name)
-        if not lists:
-            yield _anything(statement.line)
+        if not lists[entry]:
+            yield _anything(line)
 
 
 def _of_prefix_list(configuration: Configuration, name: str) -> Iterator[Permit]:

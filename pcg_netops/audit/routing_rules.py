@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
-from ipaddress import IPv4Network
 
-from pcg_netops.audit.addresses import EXAMPLE_PREFIXES
+from pcg_netops.audit.addresses import BOGONS, EXAMPLE_PREFIXES
 from pcg_netops.audit.configuration import Configuration
 from pcg_netops.audit.finding import Severity
 from pcg_netops.audit.hardening import (
@@ -17,18 +17,11 @@ from pcg_netops.audit.hardening import (
     forbids,
     text_rule,
 )
+from pcg_netops.audit.intent import Ranges
 from pcg_netops.audit.peers import Peer, peers_in
 from pcg_netops.audit.policies import Permit, defined, permitted
 from pcg_netops.model.device import Role
 from pcg_netops.model.network import Profile
-
-# What no network announces (RFC 6890). Private addresses are for closed networks to use.
-_BOGONS = tuple(
-    IPv4Network(text)
-    for text in (
-        "0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "192.0.0.0/24", "224.0.0.0/4", "240.0.0.0/4",
-    )
-)  # fmt: skip
 
 
 def _lacking(words: str, pattern: str, *, internal: bool = False) -> Faults:
@@ -64,92 +57,103 @@ def _unplanned(configuration: Configuration) -> Iterator[Fault]:
             yield Fault(peer.line, message, "remove it, or add its link to network.yaml")
 
 
-def _each_permit(
-    direction: str, wrong: Callable[[Configuration, Peer, Permit], str | None]
-) -> Faults:
+# Why a permission is wrong, if it is.
+Judge = Callable[[Permit], str | None]
+
+
+def _each_permit(direction: str, judge_for: Callable[[Configuration, Peer], Judge]) -> Faults:
     """Everything that an external peer's policies let through and that is wrong for a reason."""
 
     def faults(configuration: Configuration) -> Iterator[Fault]:
         verb = {"in": "accepted from", "out": "announced to"}[direction]
         for peer in peers_in(configuration):
+            judge = judge_for(configuration, peer)
             for policy in peer.policies(direction) if peer.external else ():
                 for permit in permitted(configuration, policy):
-                    if reason := wrong(configuration, peer, permit):
+                    if reason := judge(permit):
                         message = f"{permit} is {verb} {peer.address} by '{policy}': {reason}"
                         yield Fault(permit.line, message, "name only what is meant")
 
     return faults
 
 
-def _not_own(configuration: Configuration, peer: Peer, permit: Permit) -> str | None:
+def _not_own(configuration: Configuration, peer: Peer) -> Judge:
     allowed = _announceable(configuration, peer)
-    if permit.named and any(permit.prefix.subnet_of(prefix) for prefix in allowed):
-        return None
-    return "that is not this device's to announce there"
+
+    def judge(permit: Permit) -> str | None:
+        if permit.named and any(ranges.holds(permit.prefix) for ranges in allowed):
+            return None
+        return "that is not this device's to announce there"
+
+    return judge
 
 
-def _announceable(configuration: Configuration, peer: Peer) -> list[IPv4Network]:
+def _announceable(configuration: Configuration, peer: Peer) -> tuple[Ranges, ...]:
     """What a device may announce to a peer, from network.yaml alone."""
-    device, network = configuration.device, configuration.network
-    node = network.nodes[device.name]
-    sites = network.sites.values()
+    device, intent = configuration.device, configuration.intent
     if device.role is Role.PARTNER:
-        return [site.prefix for site in sites if site.node == device.name]
-    own = [site.prefix for site in sites if site.domain is None]
+        return (Ranges(intent.sites_at.get(device.name, ())),)
     if device.role is Role.EDGE:
-        return own
+        return (intent.own_ranges,)
+    pools = intent.network.nodes[device.name].nat
     sessions = device.bgp.sessions if device.bgp else ()
     zones = {i.name: i.zone for i in device.interfaces}
     at = {str(s.peer_address): zones.get(s.interface) for s in sessions}
-    if (domain := at.get(peer.address)) in node.nat:
-        return [*own, node.nat[domain]]
-    return [*node.nat.values(), *(site.prefix for site in sites if site.domain)]
+    if (domain := at.get(peer.address)) in pools:
+        return intent.own_ranges, Ranges([pools[domain]])
+    return intent.partner_ranges, Ranges(pools.values())
 
 
-def _too_long(configuration: Configuration, _: Peer, permit: Permit) -> str | None:
-    longest = max(
-        prefix.prefixlen
-        for prefix in (
-            *(site.prefix for site in configuration.network.sites.values()),
-            *(pool for node in configuration.network.nodes.values() for pool in node.nat.values()),
-            *(s.prefix for s in configuration.services.services.values() if s.prefix),
-            *(s.published.prefix for s in configuration.services.services.values() if s.published),
-        )
-    )
-    return f"nothing planned is longer than /{longest}" if permit.longest > longest else None
+def _too_long(configuration: Configuration, _: Peer) -> Judge:
+    longest = configuration.intent.longest
+
+    def judge(permit: Permit) -> str | None:
+        return f"nothing planned is longer than /{longest}" if permit.longest > longest else None
+
+    return judge
 
 
-def _bogus(configuration: Configuration, _: Peer, permit: Permit) -> str | None:
-    network = configuration.network
-    wrong = dict.fromkeys(_BOGONS, "a reserved range (RFC 6890)")
-    if network.profile is Profile.PRODUCTION:
+def _bogus(configuration: Configuration, _: Peer) -> Judge:
+    wrong = dict.fromkeys(BOGONS, "a reserved range (RFC 6890)")
+    if configuration.intent.network.profile is Profile.PRODUCTION:
         wrong |= {
             prefix: f"reserved for examples ({rfc})" for prefix, rfc in EXAMPLE_PREFIXES.items()
         }
     if configuration.device.role is Role.EDGE:
-        own = [site.prefix for site in network.sites.values() if site.domain is None]
-        wrong |= dict.fromkeys(own, "the organisation's own")
-    if not permit.named:
-        return "reserved ranges and the organisation's own among it"
-    for prefix, reason in wrong.items():
-        if permit.prefix.subnet_of(prefix) or (
-            prefix.subnet_of(permit.prefix) and permit.longest >= prefix.prefixlen
-        ):
-            return f"{prefix} is {reason}"
-    return None
+        wrong |= dict.fromkeys(configuration.intent.own, "the organisation's own")
+
+    def judge(permit: Permit) -> str | None:
+        if not permit.named:
+            return "reserved ranges and the organisation's own among it"
+        for prefix, reason in wrong.items():
+            if prefix.overlaps(permit.prefix) and (
+                permit.prefix.prefixlen >= prefix.prefixlen or permit.longest >= prefix.prefixlen
+            ):
+                return f"{prefix} is {reason}"
+        return None
+
+    return judge
 
 
-def _default_route(_: Configuration, __: Peer, permit: Permit) -> str | None:
-    is_default = permit.prefix.prefixlen == 0 and permit.shortest == 0
-    return "the default route is within it" if is_default else None
+def _default_route(_: Configuration, __: Peer) -> Judge:
+    def judge(permit: Permit) -> str | None:
+        is_default = permit.prefix.prefixlen == 0 and permit.shortest == 0
+        return "the default route is within it" if is_default else None
+
+    return judge
 
 
 def _gtsm_filter(configuration: Configuration) -> Iterator[Fault]:
     """Junos sends with `ttl 255`; that it takes nothing else is said by the filter of lo0."""
+    internal = {f"{peer.address}/32" for peer in peers_in(configuration) if not peer.external}
     term = r"^(firewall family inet filter \S+ term \S+) from (?:destination-)?port (?:179|bgp)$"
     for statement, match in configuration.matching(term):
-        if configuration.has(f"^{match[1]} then accept$") and not configuration.has(
-            f"^{match[1]} from ttl 255$"
+        source = f"^{re.escape(match[1])} from source-address (.+)$"
+        sources = {found[1] for _, found in configuration.matching(source)}
+        if sources and sources <= internal:
+            continue
+        if configuration.has(f"^{re.escape(match[1])} then accept$") and not configuration.has(
+            f"^{re.escape(match[1])} from ttl 255$"
         ):
             yield Fault(statement.line, f"'{match[1]}' accepts BGP with any TTL", "add 'ttl 255'")
 
