@@ -99,6 +99,7 @@ class Renderer:
                 device.name, kind.name, kind.derive(self._text(kind.template, device, view))
             )
             for kind in platform.artifacts
+            if kind.wanted(device)
         }
 
     def _text(self, template: str, device: Device, view: Mapping[str, object]) -> str:

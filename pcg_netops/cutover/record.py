@@ -191,6 +191,10 @@ def fidelity(production: Workspace, lab: Workspace) -> tuple[str, ...]:
             f"design ran instead: {', '.join(names)}."
         )
     found.append(
+        "Files for SSH, log-in, time, logs and SNMP are rendered and not rehearsed: the lab has no "
+        "daemon that reads them. Secrets are random ones of this run."
+    )
+    found.append(
         "Shared networks and partners are modelled by one router each; how they are built inside "
         "is not rehearsed."
     )

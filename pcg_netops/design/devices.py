@@ -13,12 +13,12 @@ from pcg_netops.design.addressing import (
 )
 from pcg_netops.design.firewall import protect
 from pcg_netops.design.index import Index
+from pcg_netops.design.management import manage
 from pcg_netops.design.routing import Intent, route
 from pcg_netops.design.steering import Stage
 from pcg_netops.inventory.workspace import Workspace
-from pcg_netops.model.device import Device, Interface, Management, PrefixList, Role
+from pcg_netops.model.device import Device, Interface, PrefixList, Role
 
-MANAGEMENT_INTERFACE = "eth0"
 HOST_PLATFORM = "host"
 
 
@@ -87,9 +87,7 @@ def _router(workspace: Workspace, intent: Intent, addressing: Addressing, name: 
         community_lists=routing.community_lists,
         policies=routing.policies,
         firewall=protect(intent.index, intent.stage, addressing, name),
-        management=Management(
-            MANAGEMENT_INTERFACE, IPv4Address(entry.hostname), network.pools.management
-        ),
+        management=manage(network, IPv4Address(entry.hostname)),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import IPv4Address
 
 from pcg_netops.errors import InputError
 from pcg_netops.inventory.compose import Key
@@ -15,6 +16,7 @@ from pcg_netops.model.network import BgpAuthentication, Network
 def check_network(file: YamlFile, network: Network) -> Iterator[InputError]:
     """Every contradiction within the network itself."""
     yield from _check_secrets(file, network)
+    yield from _check_management(file, network)
     yield from _check_exchanges(file, network)
     yield from _check_nodes(file, network)
     yield from _check_sites(file, network)
@@ -33,6 +35,7 @@ def _check_secrets(file: YamlFile, network: Network) -> Iterator[InputError]:
     for authentication, path in places:
         if authentication:
             used.append((authentication.secret, (*path, "authentication", "secret")))
+    used += _management_secrets(network)
     for name, path in used:
         yield from dangling(file, "secret", name, network.secrets, *path)
     for name in network.secrets.keys() - {name for name, _ in used}:
@@ -41,6 +44,38 @@ def _check_secrets(file: YamlFile, network: Network) -> Iterator[InputError]:
             place=file.place("secrets", name),
             remedy="remove it, or name it where it belongs",
         )
+
+
+def _management_secrets(network: Network) -> list[tuple[str, tuple[Key, ...]]]:
+    plane = network.management
+    used: list[tuple[str, tuple[Key, ...]]] = []
+    if plane.aaa:
+        used.append((plane.aaa.secret, ("management", "aaa", "secret")))
+    if plane.ntp:
+        used.append((plane.ntp.secret, ("management", "ntp", "secret")))
+    if plane.snmp:
+        used.append((plane.snmp.authentication, ("management", "snmp", "authentication")))
+        used.append((plane.snmp.privacy, ("management", "snmp", "privacy")))
+    return used
+
+
+def _check_management(file: YamlFile, network: Network) -> Iterator[InputError]:
+    """Management is a network of its own: its servers are in it."""
+    plane, pool = network.management, network.pools.management
+    servers: list[tuple[tuple[Key, ...], tuple[IPv4Address, ...]]] = [
+        (("aaa", "servers"), plane.aaa.servers if plane.aaa else ()),
+        (("ntp", "servers"), plane.ntp.servers if plane.ntp else ()),
+        (("syslog",), plane.syslog),
+        (("snmp", "managers"), plane.snmp.managers if plane.snmp else ()),
+    ]
+    for path, addresses in servers:
+        for index, address in enumerate(addresses):
+            if address not in pool:
+                yield contradiction(
+                    f"{address} is not in the management network {pool}",
+                    place=file.place("management", *path, index),
+                    remedy="devices reach management by their management interface alone",
+                )
 
 
 def _check_exchanges(file: YamlFile, network: Network) -> Iterator[InputError]:

@@ -223,12 +223,62 @@ class Firewall:
 
 
 @dataclass(frozen=True)
+class LocalUser:
+    """Somebody who can log in with these public keys, as OpenSSH writes them."""
+
+    name: str
+    keys: tuple[str, ...]
+
+
+class AaaProtocol(StrEnum):
+    """How a device asks who may log in."""
+
+    RADIUS = "radius"  # RFC 2865
+    TACACS = "tacacs"  # RFC 8907
+
+
+@dataclass(frozen=True)
+class Aaa:
+    """Servers that decide who logs in, in the order in which they are asked."""
+
+    protocol: AaaProtocol
+    servers: tuple[IPv4Address, ...]
+    secret: Secret
+
+
+@dataclass(frozen=True)
+class Ntp:
+    """Servers of time, authenticated by a symmetric key (RFC 5905) with this number."""
+
+    servers: tuple[IPv4Address, ...]
+    key: int
+    secret: Secret
+
+
+@dataclass(frozen=True)
+class Snmp:
+    """SNMPv3 at level authPriv, read only, for these managers (RFC 3414)."""
+
+    user: str
+    managers: tuple[IPv4Address, ...]
+    authentication: Secret
+    privacy: Secret
+
+
+@dataclass(frozen=True)
 class Management:
-    """The out-of-band interface, the only one that accepts log-ins."""
+    """The out-of-band interface, the only one that accepts log-ins, and what is behind it."""
 
     interface: str
     address: IPv4Address
-    network: IPv4Network  # that the address is in
+    network: IPv4Network  # that the address is in, and every server
+    users: tuple[LocalUser, ...] = ()
+    aaa: Aaa | None = None
+    idle_minutes: int = 10
+    banner: str = ""
+    ntp: Ntp | None = None
+    syslog: tuple[IPv4Address, ...] = ()
+    snmp: Snmp | None = None
 
 
 @dataclass(frozen=True)

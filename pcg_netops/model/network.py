@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field
 
 from pcg_netops.model.base import Asn, Flag, Model, Mtu, Name, Names, Prefix, Text, once
 from pcg_netops.model.device import AuthenticationMethod, Role
+from pcg_netops.model.management import ManagementPlane
 from pcg_netops.model.secret import SecretReference
 
 
@@ -139,6 +140,10 @@ class Network(Model):
     secrets: Annotated[
         dict[Name, SecretReference],
         Field(default_factory=dict, description="where the value of each secret is kept, by name"),
+    ]
+    management: Annotated[
+        ManagementPlane,
+        Field(default_factory=ManagementPlane, description="how every device is administered"),
     ]
     authentication: Annotated[
         BgpAuthentication | None,

@@ -31,6 +31,11 @@ def as_rendered(text: str) -> str:
     return text
 
 
+def always(device: Device) -> bool:
+    """Every device has the file."""
+    return True
+
+
 @dataclass(frozen=True)
 class ArtifactKind:
     """One file of a platform."""
@@ -39,6 +44,7 @@ class ArtifactKind:
     template: str  # path below the workspace's templates folder
     delivery: Delivery | None  # None: it is rendered to be read and compared, and not pushed yet
     derive: Callable[[str], str] = as_rendered  # makes the file from the template's text
+    wanted: Callable[[Device], bool] = always  # whether a device has something to say in it
 
 
 def nothing_further(device: Device) -> Mapping[str, object]:

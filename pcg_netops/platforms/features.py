@@ -7,9 +7,11 @@ from enum import StrEnum
 
 from pcg_netops.model.device import (
     GRACEFUL_SHUTDOWN,
+    AaaProtocol,
     AuthenticationMethod,
     Device,
     Firewall,
+    Management,
     PolicyEntry,
 )
 
@@ -39,6 +41,14 @@ class Feature(StrEnum):
     RESET = "TCP reset for sessions of another gateway"
     DESTINATION_NAT = "destination translation of a published range"
     SOURCE_NAT = "source translation into the gateway's pool"
+    USERS = "local users with SSH keys"
+    RADIUS = "log-in decided by RADIUS servers, local users as the fallback"
+    TACACS = "log-in decided by TACACS+ servers, local users as the fallback"
+    IDLE = "idle log-ins end within ten minutes; a banner"
+    NTP = "time from authenticated servers"
+    SYSLOG = "remote syslog with time zone"
+    SNMP = "SNMPv3 alone, authenticated and private"
+    CONTROL_PLANE = "control plane: peers alone, the rest refused or limited"
     MANAGEMENT = "management interface, log-in by SSH version 2 there alone"
 
     def used_by(self, device: Device) -> bool:
@@ -59,6 +69,10 @@ def _authenticated(device: Device, method: AuthenticationMethod) -> bool:
 
 def _any_entry(device: Device, wanted: Callable[[PolicyEntry], bool]) -> bool:
     return any(wanted(entry) for policy in device.policies for entry in policy.entries)
+
+
+def _managed(device: Device, wanted: Callable[[Management], object]) -> bool:
+    return device.management is not None and bool(wanted(device.management))
 
 
 def _firewall(device: Device, wanted: Callable[[Firewall], object]) -> bool:
@@ -96,5 +110,17 @@ _USED: Mapping[Feature, Callable[[Device], bool]] = {
     Feature.RESET: lambda device: _firewall(device, lambda f: f.reset_from),
     Feature.DESTINATION_NAT: lambda device: _firewall(device, lambda f: f.destination_nat),
     Feature.SOURCE_NAT: lambda device: _firewall(device, lambda f: f.source_nat),
+    Feature.USERS: lambda device: _managed(device, lambda m: m.users),
+    Feature.RADIUS: lambda device: _managed(
+        device, lambda m: m.aaa and m.aaa.protocol is AaaProtocol.RADIUS
+    ),
+    Feature.TACACS: lambda device: _managed(
+        device, lambda m: m.aaa and m.aaa.protocol is AaaProtocol.TACACS
+    ),
+    Feature.IDLE: lambda device: _managed(device, lambda m: m.idle_minutes),
+    Feature.NTP: lambda device: _managed(device, lambda m: m.ntp),
+    Feature.SYSLOG: lambda device: _managed(device, lambda m: m.syslog),
+    Feature.SNMP: lambda device: _managed(device, lambda m: m.snmp),
+    Feature.CONTROL_PLANE: lambda device: device.bgp is not None,
     Feature.MANAGEMENT: lambda device: device.management is not None,
 }

@@ -7,6 +7,8 @@ management is `GigabitEthernet1` in a VRF of its own.
 
 from __future__ import annotations
 
+import hashlib
+from base64 import b64decode
 from collections.abc import Iterator, Mapping
 
 from pcg_netops.model.device import Action, Device
@@ -24,6 +26,7 @@ from pcg_netops.platforms.filters import (
 
 _BFD_INTERVALS_MS = range(50, 9_999 + 1)
 _BFD_MULTIPLIERS = range(3, 50 + 1)
+_RSA = "ssh-rsa "
 _CLASS_NAME = 40  # letters
 _RESERVED_ZONES = frozenset({"self", "default"})
 
@@ -47,6 +50,14 @@ _SPELLS = {
     Feature.ORIGINATION: "`network`, and an `ip route` for what is not connected",
     Feature.STATELESS: "`ip access-group` in and out per interface",
     Feature.STATEFUL: "zone-based firewall: a `class-map` on an access list per pair of zones",
+    Feature.USERS: "`username`, `ip ssh pubkey-chain`, `key-hash`",
+    Feature.RADIUS: "`radius server`, `aaa authentication login … local`",
+    Feature.TACACS: "`tacacs server`, `aaa authentication login … local`",
+    Feature.IDLE: "`exec-timeout`, `banner login`",
+    Feature.NTP: "`ntp authentication-key … hmac-sha2-256`",
+    Feature.SYSLOG: "`logging host`, `service timestamps … show-timezone`",
+    Feature.SNMP: "`snmp-server user … v3 auth sha-2 256 … priv aes 128`",
+    Feature.CONTROL_PLANE: "`control-plane`, `service-policy input`, `police`",
     Feature.MANAGEMENT: "VRF `Mgmt-intf`, `ip ssh version 2`, `access-class`, control-plane policy",
 }
 _REFUSES = {
@@ -75,12 +86,20 @@ def _limits(device: Device) -> Iterator[str]:
             yield f"BFD every {bfd.interval_ms} ms with {session.peer}: 50 to 9999 ms"
         if bfd and bfd.multiplier not in _BFD_MULTIPLIERS:
             yield f"BFD multiplier {bfd.multiplier} with {session.peer}: 3 to 50"
+    for user in device.management.users if device.management else ():
+        if any(not key.startswith(_RSA) for key in user.keys):
+            yield f"a key of user '{user.name}' that is not RSA"
     if device.firewall and device.firewall.stateful and device.firewall.default is Action.PERMIT:
         yield "a stateful firewall that permits by default"
     for policy in zone_policies(device):
         name = f"{policy.from_zone}-to-{policy.to_zone}"
         if len(name) > _CLASS_NAME:
             yield f"the zone names of '{name}': at most {_CLASS_NAME} letters together"
+
+
+def _fingerprint(key: str) -> str:
+    """MD5 of the key, by which IOS-XE knows it. It is a name here and proves nothing."""
+    return hashlib.md5(b64decode(key.split()[1]), usedforsecurity=False).hexdigest().upper()
 
 
 def _view(device: Device) -> Mapping[str, object]:
@@ -95,6 +114,10 @@ def _view(device: Device) -> Mapping[str, object]:
         "zones": found,
         "policies": policies,
         "closed_zones": [zone for zone in found if zone not in within],
+        "fingerprints": {
+            user.name: [_fingerprint(key) for key in user.keys]
+            for user in (device.management.users if device.management else ())
+        },
         "statics": statics(device),
         "key_chains": key_chains(device),
     }

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
 from pcg_netops.model.device import (
+    AaaProtocol,
     DestinationNat,
     Device,
     FilterRule,
@@ -36,6 +37,7 @@ _LARGEST_MTU = 9192 - 14  # of the media, less the Ethernet header
 _NAT_ADDRESSES = 8  # in one match of a translation rule
 _RESERVED_ZONES = frozenset({"junos-host", "null"})
 _NAT_NAME = 31  # letters in a rule's name
+_AAA_PORTS = {AaaProtocol.RADIUS: 1812, AaaProtocol.TACACS: 49}
 _TEMPLATE = "junos/junos.conf.j2"
 
 _SPELLS = {
@@ -61,6 +63,14 @@ _SPELLS = {
     Feature.RESET: "`tcp-rst` of the zone",
     Feature.DESTINATION_NAT: "`nat destination`",
     Feature.SOURCE_NAT: "`nat source`",
+    Feature.USERS: "`login user`, class `operators`",
+    Feature.RADIUS: "`radius-server`, `authentication-order`",
+    Feature.TACACS: "`tacplus-server`, `authentication-order`",
+    Feature.IDLE: "`idle-timeout` of the class, `login message`",
+    Feature.NTP: "`ntp authentication-key … type sha256`",
+    Feature.SYSLOG: "`syslog host … structured-data`",
+    Feature.SNMP: "`snmp v3 usm`, `authentication-sha256`, `privacy-aes128`",
+    Feature.CONTROL_PLANE: "filter of `lo0`, `policer`",
     Feature.MANAGEMENT: "`fxp0`, `protocol-version v2`, the filter of `lo0`",
 }
 
@@ -145,6 +155,9 @@ def _view(device: Device) -> Mapping[str, object]:
         "statics": statics(device),
         "key_chains": key_chains(device),
         **_communities(device),
+        "aaa_port": _AAA_PORTS[device.management.aaa.protocol]
+        if device.management and device.management.aaa
+        else 0,
         "filters": {names[f.interface.name]: f for f in interface_filters(device)},
         "zones": zones(device),
         "reset_from": zones_of(device, firewall.reset_from) if firewall.reset_from else (),

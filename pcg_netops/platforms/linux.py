@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Callable, Mapping
 from importlib.resources import files
 
-from pcg_netops.platforms.base import ArtifactKind, Delivery, Platform
+from pcg_netops.model.device import Device
+from pcg_netops.platforms.base import ArtifactKind, Delivery, Platform, always
 from pcg_netops.platforms.features import Feature
 
 # Its log and the file that it hands to vtysh would show secrets to others.
@@ -31,6 +33,11 @@ def _nft_residue(running: str, wanted: str) -> str:
     return "\n".join(difflib.unified_diff(*texts, "wanted", "running", lineterm="", n=0))
 
 
+def _has(part: str) -> Callable[[Device], bool]:
+    """Whether a device's management plane has that part."""
+    return lambda device: bool(getattr(device.management, part, ()))
+
+
 _SPELLS = {
     Feature.INTERFACES: "`interface`, `ip address`; the MTU is the link's own",
     Feature.LOOPBACK: "`interface lo`",
@@ -53,11 +60,33 @@ _SPELLS = {
     Feature.RESET: "`reject with tcp reset`",
     Feature.DESTINATION_NAT: "`dnat`",
     Feature.SOURCE_NAT: "`snat`",
+    Feature.USERS: "`sysusers.conf`, `tmpfiles.conf`: accounts and `authorized_keys.d`",
+    Feature.RADIUS: "`pam-sshd`, `pam_radius_auth.conf`",
+    Feature.IDLE: "`sshd.conf`: `ChannelTimeout`; `issue.net`",
+    Feature.NTP: "`chrony.conf`, `chrony.keys`: SHA-256",
+    Feature.SYSLOG: "`rsyslog.conf`: RFC 5424",
+    Feature.SNMP: "`snmpd.conf`: `createUser … SHA-256 … AES`",
+    Feature.CONTROL_PLANE: "nftables `input` chain, `limit rate`",
     Feature.MANAGEMENT: "nftables `input` chain; the interface and its SSH server are the host's",
 }
 
 _REFUSES = {
+    Feature.TACACS: "Debian 12 has no module of PAM for it",
     Feature.TCP_AO: "FRR 8.4 has TCP MD5 alone, and the kernel has TCP-AO from 6.7 on",
+}
+
+# Rendered and not pushed: the lab runs none of the daemons that read them.
+_MANAGEMENT_FILES: Mapping[str, Callable[[Device], bool]] = {
+    "sshd.conf": always,
+    "issue.net": always,
+    "sysusers.conf": _has("users"),
+    "tmpfiles.conf": _has("users"),
+    "pam-sshd": _has("aaa"),
+    "pam_radius_auth.conf": _has("aaa"),
+    "chrony.conf": _has("ntp"),
+    "chrony.keys": _has("ntp"),
+    "rsyslog.conf": _has("syslog"),
+    "snmpd.conf": _has("snmp"),
 }
 
 LINUX = Platform(
@@ -91,6 +120,10 @@ LINUX = Platform(
                 reference=None,
                 residue=_frr_residue,
             ),
+        ),
+        *(
+            ArtifactKind(name=name, template=f"linux/{name}.j2", delivery=None, wanted=wanted)
+            for name, wanted in _MANAGEMENT_FILES.items()
         ),
     ),
     spells=_SPELLS,

@@ -17,6 +17,7 @@ from pcg_netops.design.steering import Stage, stages
 from pcg_netops.errors import PushError
 from pcg_netops.inventory.workspace import Workspace, load_workspace
 from pcg_netops.lab.netns import NetnsLab
+from pcg_netops.platforms.linux import LINUX
 from pcg_netops.push.runner import Pusher
 from pcg_netops.render import Artifacts, render_stage
 from tests.conftest import copy_small
@@ -154,7 +155,8 @@ def test_what_is_pushed_runs_and_is_kept_for_the_next_start(
     ]
     values = lab_secrets(running.lab.known_hosts.parent)
     for node in NODES:
-        for name, artifact in artifacts[node].items():
+        for name in LINUX.delivered:
+            artifact = artifacts[node][name]
             kept = running.lab.run(node, ["cat", f"/var/lib/pcg/{name}"]).stdout
             assert kept == values.fill(artifact.text), node
             mode = running.lab.run(node, ["stat", "-c", "%a", f"/var/lib/pcg/{name}"]).stdout

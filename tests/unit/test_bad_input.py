@@ -16,6 +16,7 @@ NETWORK = "inventory/network.yaml"
 SERVICES = "inventory/services.yaml"
 HOSTS = "inventory/hosts.yaml"
 CUTOVER = "inventory/cutovers/to-cloud.yaml"
+AUTHENTICATED = "authentication: {secret: bgp}\n"
 FRR = "templates/linux/frr.conf.j2"
 FIELDS = "\n  remedy: write fields as 'name: value', one on each line"
 FIELD_HELP = "\n  remedy: see docs/workspace.md for what this field takes"
@@ -51,6 +52,44 @@ def _place(path: Path, file: str, text: str) -> str:
 
 
 MISTAKES = [
+    Wrong(
+        NETWORK,
+        AUTHENTICATED,
+        AUTHENTICATED + "management:\n  syslog: [192.0.2.1]\n",
+        "192.0.2.1",
+        "192.0.2.1 is not in the management network 198.18.7.0/24\n"
+        "  remedy: devices reach management by their management interface alone",
+    ),
+    Wrong(
+        NETWORK,
+        AUTHENTICATED,
+        AUTHENTICATED + "management:\n  ntp: {servers: [198.18.7.200], secret: npt}\n",
+        "secret: npt",
+        "no secret named 'npt'\n  remedy: known: bgp",
+    ),
+    Wrong(
+        NETWORK,
+        AUTHENTICATED,
+        AUTHENTICATED + "management:\n  exec_timeout: 11 min\n",
+        "exec_timeout",
+        "'management.exec_timeout': is not 1 to 10 whole minutes (got '11 min')" + FIELD_HELP,
+    ),
+    Wrong(
+        NETWORK,
+        AUTHENTICATED,
+        AUTHENTICATED + f"management:\n  users: {{ops: {{keys: [ssh-rsa {'A' * 64}]}}}}\n",
+        "ssh-rsa",
+        "'management.users.ops.keys.0': is not a public key as ssh-keygen writes it"
+        f" (got 'ssh-rsa {'A' * 51})" + FIELD_HELP,
+    ),
+    Wrong(
+        NETWORK,
+        AUTHENTICATED,
+        AUTHENTICATED + "management:\n  banner: 'Welcome ^C'\n",
+        "banner",
+        "'management.banner': String should match pattern '^[A-Za-z0-9 .,:()-]{1,200}$'"
+        " (got 'Welcome ^C')" + FIELD_HELP,
+    ),
     Wrong(
         CUTOVER,
         "  build:\n",

@@ -18,7 +18,7 @@ from pcg_netops.cutover.bench import lab_secrets
 from tests.conftest import PCG, REPOSITORY, Pcg
 
 ROUTERS = {"hq-border", "legacy-fw", "cloud-north", "cloud-south", "health-net", "hospital"}
-FILES = ("frr.conf", "nftables.conf")
+FILES = ("nftables.conf", "frr.conf", "sshd.conf", "issue.net")
 
 
 def test_version(pcg: Pcg) -> None:
@@ -53,7 +53,7 @@ def test_render_writes_the_files_and_sums_that_sha256sum_confirms(
     workspace: Path, pcg: Pcg
 ) -> None:
     done = pcg("render", "--phase", "move", "--out", "out")
-    assert done.out == "12 files of stage move written to out\n"
+    assert done.out == "24 files of stage move written to out\n"
     out = workspace / "out"
     found = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     assert found == {f"{r}/{f}" for r in ROUTERS for f in FILES} | {"MANIFEST"}
@@ -67,7 +67,7 @@ def test_render_of_one_host_prints_just_its_files(workspace: Path, pcg: Pcg) -> 
     pcg("render", "--phase", "move", "--out", "out")
     done = pcg("render", "--phase", "move", "--host", "hospital")
     expected = ""
-    for name in ("nftables.conf", "frr.conf"):
+    for name in FILES:
         text = (workspace / "out/hospital" / name).read_text()
         digest = hashlib.sha256(text.encode()).hexdigest()
         expected += f"# hospital/{name} sha256 {digest}\n{text}\n"

@@ -16,6 +16,8 @@ from pcg_netops.design.steering import stages
 from pcg_netops.errors import InputErrors, PushError
 from pcg_netops.inventory.workspace import Workspace, load_workspace
 from pcg_netops.model.device import (
+    Aaa,
+    AaaProtocol,
     Action,
     Authentication,
     AuthenticationMethod,
@@ -23,6 +25,7 @@ from pcg_netops.model.device import (
     Device,
     FilterRule,
     Firewall,
+    LocalUser,
     Management,
     Ports,
     PrefixEntry,
@@ -75,8 +78,8 @@ def test_the_workspaces_use_every_feature() -> None:
     # So that whatever a platform says it spells is compared in `meaning`.
     known = [*devices("small"), *devices("demonstration")]
     used = {f for f in Feature if any(f.used_by(device) for device in known)}
-    # No workspace can have TCP-AO and a lab: a test of its own compares it below.
-    assert used == set(Feature) - {Feature.TCP_AO}
+    # No workspace can have these two and a lab: tests of their own compare them below.
+    assert used == set(Feature) - {Feature.TCP_AO, Feature.TACACS}
 
 
 def test_the_table_in_the_documentation_is_what_the_platforms_say() -> None:
@@ -126,6 +129,19 @@ def _session(**changes: Any) -> Callable[[Device], Device]:
     return change
 
 
+_SERVERS = (IPv4Address("198.18.7.201"), IPv4Address("198.18.7.202"))
+_TACACS = Aaa(AaaProtocol.TACACS, _SERVERS, Secret("tacacs"))
+_ED25519 = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
+
+
+def _managed(**changes: Any) -> Callable[[Device], Device]:
+    def change(device: Device) -> Device:
+        assert device.management
+        return replace(device, management=replace(device.management, **changes))
+
+    return change
+
+
 def _elsewhere(device: Device) -> Device:
     address = IPv4Address("192.0.2.1")
     return replace(device, management=Management("eth0", address, IPv4Network("198.18.7.0/24")))
@@ -162,6 +178,13 @@ _WIDE = SourceNat(
     ("platform", "name", "change", "said"),
     [
         ("linux", "hospital", _session(authentication=_AO), "TCP-AO (RFC 5925): FRR 8.4 has"),
+        ("linux", "hospital", _managed(aaa=_TACACS), "TACACS+ servers"),
+        (
+            "iosxe",
+            "hospital",
+            _managed(users=(LocalUser("netops", (_ED25519,)),)),
+            "a key of user 'netops' that is not RSA",
+        ),
         (
             "iosxe",
             "hospital",
@@ -202,6 +225,14 @@ def test_more_specifics_are_matched_where_a_prefix_list_wants_them(platform: str
 @pytest.mark.parametrize("platform", ["iosxe", "junos"])
 def test_tcp_ao_is_said_where_a_platform_has_it(platform: str) -> None:
     changed = _session(authentication=_AO)(device("hospital"))
+    found = rendered(changed, platform)
+    assert differences(facts_of(changed), READERS[platform](found)) == []
+    assert differences(facts_of(device("hospital")), READERS[platform](found)) != []
+
+
+@pytest.mark.parametrize("platform", ["iosxe", "junos"])
+def test_tacacs_is_said_where_a_platform_has_it(platform: str) -> None:
+    changed = _managed(aaa=_TACACS)(device("hospital"))
     found = rendered(changed, platform)
     assert differences(facts_of(changed), READERS[platform](found)) == []
     assert differences(facts_of(device("hospital")), READERS[platform](found)) != []

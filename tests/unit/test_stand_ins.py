@@ -17,7 +17,7 @@ def test_a_lab_runs_the_linux_rendering_of_every_device() -> None:
     artifacts = render_stage(stand_ins(production), stage)
     assert artifacts == render_stage(small(), stage)
     assert {name: sorted(files) for name, files in render_stage(production, stage).items()} == {
-        name: ["frr.conf", "nftables.conf"] for name in artifacts
+        name: ["frr.conf", "issue.net", "nftables.conf", "sshd.conf"] for name in artifacts
     } | {"hq-border": ["iosxe.conf"], "cloud-north": ["junos.conf", "junos.set"]}
 
 

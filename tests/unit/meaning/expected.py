@@ -5,18 +5,28 @@ from __future__ import annotations
 from ipaddress import IPv4Interface, IPv4Network
 from itertools import product
 
-from pcg_netops.model.device import Action, Device, FilterRule, PrefixList, RoutingPolicy
+from pcg_netops.model.device import (
+    Action,
+    Device,
+    FilterRule,
+    Management,
+    PrefixList,
+    RoutingPolicy,
+)
 from pcg_netops.model.device import Ports as DevicePorts
+from pcg_netops.model.secret import Secret
 from tests.unit.meaning.facts import (
     ANY,
     DIAGNOSIS,
     Chain,
     Facts,
     Match,
+    Plane,
     Ports,
     Prefixes,
     Session,
     Step,
+    key_id,
 )
 
 
@@ -53,7 +63,7 @@ def facts_of(device: Device) -> Facts:
                 s.maximum_prefixes,
                 s.ttl_security,
                 True,
-                (s.authentication.method.value, f"pcg_secret_{s.authentication.secret.name}_")
+                (s.authentication.method.value, _marker(s.authentication.secret))
                 if s.authentication
                 else None,
             )
@@ -94,7 +104,34 @@ def facts_of(device: Device) -> Facts:
         | {DIAGNOSIS},
         login=management.address,
         login_from=management.network,
+        plane=_plane(management),
     )
+
+
+def _plane(management: Management) -> Plane:
+    aaa, ntp, snmp = management.aaa, management.ntp, management.snmp
+    return Plane(
+        users=frozenset((u.name, key_id(key)) for u in management.users for key in u.keys),
+        aaa=(aaa.protocol.value, tuple(map(str, aaa.servers)), _marker(aaa.secret))
+        if aaa
+        else None,
+        idle_minutes=management.idle_minutes,
+        banner=management.banner,
+        ntp=(frozenset(map(str, ntp.servers)), ntp.key, _marker(ntp.secret)) if ntp else None,
+        syslog=frozenset(map(str, management.syslog)),
+        snmp=(
+            snmp.user,
+            frozenset(map(str, snmp.managers)),
+            _marker(snmp.authentication),
+            _marker(snmp.privacy),
+        )
+        if snmp
+        else None,
+    )
+
+
+def _marker(secret: Secret) -> str:
+    return f"pcg_secret_{secret.name}_"
 
 
 def _entries(prefixes: PrefixList) -> Prefixes:

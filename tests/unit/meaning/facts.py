@@ -6,6 +6,8 @@ addresses, so that platforms with other names can be compared.
 
 from __future__ import annotations
 
+import hashlib
+from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cache
@@ -69,6 +71,24 @@ class Chain:
     permits_rest: bool
 
 
+@dataclass(frozen=True)
+class Plane:
+    """How a device is administered. A secret is what stands for it in the files."""
+
+    users: frozenset[tuple[str, str]]  # name, MD5 of a public key
+    aaa: tuple[str, tuple[str, ...], str] | None  # protocol, servers in order, secret
+    idle_minutes: int
+    banner: str
+    ntp: tuple[frozenset[str], int, str] | None  # servers, number of the key, secret
+    syslog: frozenset[str]  # servers that are told the time with its zone
+    snmp: tuple[str, frozenset[str], str, str] | None  # user, managers, the two secrets
+
+
+def key_id(key: str) -> str:
+    """MD5 of the public key in a line such as `ssh-rsa AAAA…`."""
+    return hashlib.md5(b64decode(key.split()[1]), usedforsecurity=False).hexdigest()
+
+
 # A packet passes if every one of the chains that it meets permits it.
 Passage = tuple[Chain, ...]
 Way = tuple[IPv4Interface, IPv4Interface]  # in by, out by
@@ -102,6 +122,7 @@ class Facts:
     admitted: frozenset[tuple[str, IPv4Address]]
     login: IPv4Address | None  # the only address that takes log-ins; None: there is none such
     login_from: IPv4Network | None
+    plane: Plane
 
 
 def differences(wanted: Facts, found: Facts) -> list[str]:

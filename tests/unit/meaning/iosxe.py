@@ -17,6 +17,7 @@ from tests.unit.meaning.facts import (
     Chain,
     Facts,
     Match,
+    Plane,
     Ports,
     Prefixes,
     Session,
@@ -30,8 +31,11 @@ _OWN_TRAFFIC = "to this device: the control plane's policy decides"
 def facts_in(files: Mapping[str, str]) -> Facts:
     """What a router would do with this configuration."""
     # Its driver for IOS leaves remarks out, and they are what says who owns a rule.
-    said = "\n".join(x for x in files["iosxe.conf"].splitlines() if not x.strip().startswith("!"))
-    return _Router(_blocks(get_hconfig(Platform.GENERIC, said).children)).facts()
+    # It also looks for the end of a banner on later lines.
+    lines = [x for x in files["iosxe.conf"].splitlines() if not x.strip().startswith("!")]
+    said = "\n".join(x for x in lines if not x.startswith("banner "))
+    banners = [Block(x) for x in lines if x.startswith("banner ")]
+    return _Router(banners + _blocks(get_hconfig(Platform.GENERIC, said).children)).facts()
 
 
 def _blocks(children: Iterable[Any]) -> list[Block]:
@@ -112,7 +116,69 @@ class _Router:
             admitted=admitted,
             login=login,
             login_from=login_from,
+            plane=self.plane(),
         )
+
+    def plane(self) -> Plane:
+        said = {b.text for b in self.top}
+        known = set(values(self.top, "username "))
+        keys = self.below("ip ssh pubkey-chain")
+        idle = {
+            tuple(value(b.below, "exec-timeout ").split())  # type: ignore[union-attr]
+            for b in self.top
+            if b.text.startswith("line ")
+        }
+        zoned = "service timestamps log datetime msec show-timezone year" in said
+        hosts = [text.split() for text in values(self.top, "logging host ")]
+        banner = value(self.top, "banner login ") or ""
+        return Plane(
+            users=frozenset(
+                (user.text.split()[1], text.lower())
+                for user in keys
+                if f"{user.text.split()[1]} privilege 15" in known
+                for text in values(user.below, "key-hash ssh-rsa ")
+            ),
+            aaa=self.aaa(said),
+            idle_minutes=int(next(iter(idle))[0]) if len(idle) == 1 else 0,
+            banner=banner.removeprefix("^C").removesuffix("^C"),
+            ntp=self.ntp(said),
+            syslog=frozenset(h[0] for h in hosts if h[1:] == ["vrf", "Mgmt-intf"] and zoned),
+            snmp=self.snmp(),
+        )
+
+    def aaa(self, said: set[str]) -> tuple[str, tuple[str, ...], str] | None:
+        if "aaa authentication login default group management local" not in said:
+            return None
+        for kind, name in (("radius", "radius"), ("tacacs", "tacacs+")):
+            group = self.below(f"aaa group server {name} management")
+            servers = [self.below(f"{kind} server {s}") for s in values(group, "server name ")]
+            if servers and "ip vrf forwarding Mgmt-intf" in {b.text for b in group}:
+                addresses = [(value(s, "address ipv4 ") or "").split()[0] for s in servers]
+                found = {value(s, "key ") or "" for s in servers}
+                return kind, tuple(addresses), " or ".join(sorted(found))
+        return None
+
+    def ntp(self, said: set[str]) -> tuple[frozenset[str], int, str] | None:
+        servers = [text.split() for text in values(self.top, "ntp server vrf Mgmt-intf ")]
+        keys = [text.split() for text in values(self.top, "ntp authentication-key ")]
+        if not servers or "ntp authenticate" not in said or len(keys) != 1:
+            return None
+        number, kind, secret = keys[0]
+        if kind != "hmac-sha2-256" or f"ntp trusted-key {number}" not in said:
+            return None
+        asked = frozenset(words[0] for words in servers if words[1:] == ["key", number])
+        return asked, int(number), secret
+
+    def snmp(self) -> tuple[str, frozenset[str], str, str] | None:
+        if values(self.top, "snmp-server community "):
+            return None
+        for text in values(self.top, "snmp-server user "):
+            found = re.fullmatch(r"(\S+) (\S+) v3 auth sha-2 256 (\S+) priv aes 128 (\S+)", text)
+            assert found
+            group = value(self.top, f"snmp-server group {found[2]} v3 priv read everything access ")
+            allowed = values(self.below(f"ip access-list standard {group}"), "permit ")
+            return found[1], frozenset(allowed), found[3], found[4]
+        return None
 
     def for_itself(self, rule: Match) -> bool:
         """Whether the rule lets in what the control plane's own policy then decides on."""

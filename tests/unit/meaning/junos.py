@@ -14,15 +14,19 @@ from tests.unit.meaning.facts import (
     Chain,
     Facts,
     Match,
+    Plane,
     Ports,
     Prefixes,
     Session,
     Step,
     decides,
+    key_id,
 )
 
 _ETHERNET_HEADER = 14
 _KINDS = ["unreachable", "echo-request", "time-exceeded"]
+_MANAGEMENT = ("ntp", "aaa", "snmp")
+_NOTHING_ELSE = "management-nothing-else"
 _OF_EVERY_FILTER = ("to-this-device", "from-this-device", "everything-else")
 
 
@@ -155,11 +159,80 @@ class _Gateway:
             admitted=frozenset(
                 self.admits(term)
                 for term in self.control_plane()[1:]  # the first is for log-ins
-                if term.said("then") != ["discard"]
+                if term.said("then") != ["discard"] and term.words[1] not in _MANAGEMENT
             ),
             login=login,
             login_from=login_from,
+            plane=self.plane(),
         )
+
+    def plane(self) -> Plane:
+        system = self.top.at("system")
+        login = system.at("login")
+        users = [u for u in login.all("user") if u.said("class") == ["operators"]]
+        idle = next(iter(login.all("class", "operators")), Statement([])).said("idle-timeout")
+        return Plane(
+            users=frozenset(
+                (user.words[1], key_id(key.words[1]))
+                for user in users
+                for key in user.at("authentication").below
+            ),
+            aaa=self.aaa(system),
+            idle_minutes=int(idle[0]) if idle else 0,
+            banner=" ".join(login.said("message")),
+            ntp=self.ntp(system.at("ntp")),
+            syslog=frozenset(
+                host.words[1]
+                for host in system.at("syslog").all("host")
+                if host.all("structured-data") and system.said("time-zone") == ["UTC"]
+            ),
+            snmp=self.snmp(),
+        )
+
+    def aaa(self, system: Statement) -> tuple[str, tuple[str, ...], str] | None:
+        order = system.said("authentication-order")
+        for kind, name, port in (("radius", "radius", "1812"), ("tacacs", "tacplus", "49")):
+            servers = system.all(f"{name}-server")
+            addresses = tuple(server.words[1] for server in servers)
+            if order == [name, "password"] and self.lets_in("aaa", addresses, "source-port", port):
+                found = {word for server in servers for word in server.said("secret")}
+                return kind, addresses, " or ".join(sorted(found))
+        return None
+
+    def ntp(self, ntp: Statement) -> tuple[frozenset[str], int, str] | None:
+        servers = {s.words[1]: s.words[2:] for s in ntp.all("server")}
+        for key in ntp.all("authentication-key"):
+            number, kind, secret = key.words[1], key.words[3], key.words[5]
+            trusted = ntp.said("trusted-key") == [number] and kind == "sha256"
+            asked = [s for s, words in servers.items() if words == ["key", number]]
+            if trusted and self.lets_in("ntp", tuple(asked), "source-port", "123"):
+                return frozenset(asked), int(number), secret
+        return None
+
+    def snmp(self) -> tuple[str, frozenset[str], str, str] | None:
+        snmp = self.top.at("snmp")
+        if snmp.all("community"):
+            return None
+        for user in snmp.at("v3", "usm", "local-engine").all("user"):
+            terms = [t for t in self.control_plane() if t.words[1] == "snmp"]
+            managers = [s.words[0] for t in terms for s in t.at("from", "source-address").below]
+            level = snmp.at("v3", "vacm", "access", "group", "default-context-prefix")
+            if level.at("security-model").all("security-level", "privacy"):
+                return (
+                    user.words[1],
+                    frozenset(m.removesuffix("/32") for m in managers),
+                    user.at("authentication-sha256").said("authentication-password")[0],
+                    user.at("privacy-aes128").said("privacy-password")[0],
+                )
+        return None
+
+    def lets_in(self, name: str, servers: tuple[str, ...], word: str, port: str) -> bool:
+        terms = [t.at("from") for t in self.control_plane() if t.words[1] == name]
+        sources = [
+            s.words[0].removesuffix("/32") for t in terms for s in t.at("source-address").below
+        ]
+        ports = [t.said(word) + t.said("interface") for t in terms]
+        return bool(servers) and sources == list(servers) and ports == [[port, "fxp0.0"]]
 
     def lists(self) -> list[Statement]:
         return self.top.at("policy-options").all("route-filter-list")
@@ -437,7 +510,8 @@ class _Gateway:
         """Where to log in and from where, if that is SSH at the management port alone."""
         management = str(_address(self.top.at("interfaces", "fxp0")).ip)
         services = self.top.at("system", "services")
-        first, second = self.control_plane()[:2]
+        wanted = ("management", _NOTHING_ELSE)
+        first, second = [t for t in self.control_plane()[:5] if t.words[1] in wanted]
         ssh = [s.words for s in services.below] == [["ssh"]]
         if not ssh or services.at("ssh").said("protocol-version") != ["v2"]:
             return None, None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from itertools import product
 
@@ -14,10 +14,12 @@ from tests.unit.meaning.facts import (
     Chain,
     Facts,
     Match,
+    Plane,
     Ports,
     Prefixes,
     Session,
     Step,
+    key_id,
 )
 
 _LIMITED = "icmp type { destination-unreachable, echo-request, time-exceeded } limit rate "
@@ -104,8 +106,91 @@ def facts_in(files: Mapping[str, str]) -> Facts:
         )
         | {DIAGNOSIS for line in chains["input"] if line.strip().startswith(_LIMITED)},
         login=guard,
-        login_from=None,
+        login_from=_login_from(chains["input"]),
+        plane=_plane(files, chains["input"]),
     )
+
+
+def _login_from(lines: list[str]) -> IPv4Network | None:
+    found = [_set(line, "ip saddr") for line in lines if "tcp dport 22 accept" in line]
+    return IPv4Network(found[0][0]) if len(found) == 1 and found[0] else ANY
+
+
+def _lets_in(lines: list[str], packet: str, servers: Iterable[str]) -> bool:
+    """Whether the servers' packets of this kind get in at the management interface, alone."""
+    found = [_set(x, "ip saddr") for x in lines if f"{packet} accept" in x and '"eth0"' in x]
+    return found == [list(servers)]
+
+
+def _plane(files: Mapping[str, str], chain: list[str]) -> Plane:
+    def lines(name: str) -> list[str]:
+        return files.get(name, "").splitlines()
+
+    sshd = dict(line.split(maxsplit=1) for line in lines("sshd.conf"))
+    assert sshd["PasswordAuthentication"] == sshd["PermitRootLogin"] == "no"
+    idle = re.fullmatch(r"session:\*=(\d+)m", sshd.get("ChannelTimeout", ""))
+    accounts = {line.split()[1] for line in lines("sysusers.conf") if line.startswith("u ")}
+    users = set()
+    for line in lines("tmpfiles.conf"):
+        kind, path, rest = line.split(maxsplit=2)
+        name = path.removeprefix("/etc/ssh/authorized_keys.d/")
+        if kind == "f+" and name in accounts and rest.startswith("0644 root root - "):
+            keys = rest.removeprefix("0644 root root - ").split("\\n")
+            users |= {(name, key_id(key)) for key in keys if key}
+    if users:
+        assert sshd["AuthorizedKeysFile"] == "/etc/ssh/authorized_keys.d/%u"
+    return Plane(
+        users=frozenset(users),
+        aaa=_radius(lines("pam-sshd"), lines("pam_radius_auth.conf"), sshd, chain),
+        idle_minutes=int(idle[1]) if idle else 0,
+        banner=files["issue.net"].strip() if sshd.get("Banner") == "/etc/issue.net" else "",
+        ntp=_ntp(lines("chrony.conf"), lines("chrony.keys"), chain),
+        syslog=frozenset(
+            target
+            for line in lines("rsyslog.conf")
+            if 'template="RSYSLOG_SyslogProtocol23Format"' in line
+            for target in re.findall(r'target="(\S+)"', line)
+        ),
+        snmp=_snmp(lines("snmpd.conf"), chain),
+    )
+
+
+def _radius(
+    pam: list[str], servers: list[str], sshd: Mapping[str, str], chain: list[str]
+) -> tuple[str, tuple[str, ...], str] | None:
+    asked = "auth [success=done default=die] pam_radius_auth.so" in pam
+    found = [line.split() for line in servers]
+    addresses = tuple(words[0].removesuffix(":1812") for words in found)
+    if not asked or not found or not _lets_in(chain, "udp sport 1812", addresses):
+        return None
+    assert sshd["KbdInteractiveAuthentication"] == sshd["UsePAM"] == "yes"
+    return "radius", addresses, " or ".join(sorted({words[1] for words in found}))
+
+
+def _ntp(
+    conf: list[str], keys: list[str], chain: list[str]
+) -> tuple[frozenset[str], int, str] | None:
+    servers = [line.split() for line in conf if line.startswith("server ")]
+    if not servers or not {"authselectmode require", "port 0", "cmdport 0"} <= set(conf):
+        return None
+    if not _lets_in(chain, "udp sport 123", [words[1] for words in servers]):
+        return None
+    number = " or ".join(sorted({words[words.index("key") + 1] for words in servers}))
+    known = {line.split()[0]: line.split()[2] for line in keys if line.split()[1] == "SHA256"}
+    return (
+        frozenset(words[1] for words in servers),
+        int(number) if number in known else 0,
+        known.get(number, "").removeprefix("ASCII:"),
+    )
+
+
+def _snmp(conf: list[str], chain: list[str]) -> tuple[str, frozenset[str], str, str] | None:
+    text = "\n".join(conf)
+    found = re.search(r'^createUser (\S+) SHA-256 "(\S+)" AES "(\S+)"$', text, re.M)
+    if not found or f"rouser {found[1]} authPriv" not in conf or "community" in text:
+        return None
+    managers = [m for x in chain if "udp dport 161 accept" in x for m in _set(x, "ip saddr") or ()]
+    return found[1], frozenset(managers), found[2], found[3]
 
 
 def _translating(chains: Mapping[str, list[str]], name: str, priority: str) -> list[str]:
@@ -117,13 +202,16 @@ def _translating(chains: Mapping[str, list[str]], name: str, priority: str) -> l
 
 def _input(lines: list[str], forward: list[str]) -> IPv4Address | None:
     """The management address, if log-in works there alone and the rest is refused."""
-    logins = [line for line in lines if "dport 22 " in line]
+    logins = [line for line in lines if "dport 22 " in line and " drop comment" not in line]
+    limited = [line for line in lines if "dport 22 " in line and "limit rate over" in line]
+    if len(limited) != 1:
+        return None
     closed = "policy drop;" in lines[0]
     address = next((a for a in re.findall(r"ip daddr (\S+) drop", "\n".join(lines))), None)
     apart = all(any(f'{way} "eth0" drop' in x for x in forward) for way in ("iifname", "oifname"))
     if address is None or not closed or not apart or len(logins) != 1:
         return None
-    return IPv4Address(address) if 'iifname "eth0" tcp dport 22 accept' in logins[0] else None
+    return IPv4Address(address) if logins[0].strip().startswith('iifname "eth0" ') else None
 
 
 def _set(line: str, keyword: str) -> list[str] | None:

@@ -111,10 +111,56 @@ LINUX = [
         ("untranslated service", r"^.*snat ip to .*anpr-feed.*\n", ""),
         ("other server", r"dnat ip to 192\.0\.2\.34", "dnat ip to 192.0.2.35"),
         ("unpublished service", r"^.*dnat ip to .*mps-published.*\n", ""),
-        ("log-in from everywhere", r'iifname "eth0" (tcp dport 22)', r"\1"),
+        ("log-in from everywhere", r'iifname "eth0" (ip saddr \S+ tcp dport 22 accept)', r"\1"),
         ("open control plane", r"(hook input .*policy) drop", r"\1 accept"),
         ("BGP from nobody", r'^.*tcp dport 179 accept comment "bgp dc1-edge1"\n', ""),
         ("BFD from afar", r"ip ttl 255 (udp dport 3784-3785)", r"\1"),
+    ),
+]
+
+_PCG_A_PLANE = [
+    *_slips(
+        "pcg-a",
+        "nftables.conf",
+        ("log-in from more", r"(saddr 198\.18\.0)\.0/24 (tcp dport 22 accept)", r"\1.0/23 \2"),
+        ("log-ins without limit", r"^.*limit rate over .*\n", ""),
+        ("time from anybody", r"ip saddr \{ 198\.18\.0\.211, 198\.18\.0\.212 \} (udp)", r"\1"),
+        ("no answers from RADIUS", r"^.*udp sport 1812 accept.*\n", ""),
+        ("SNMP for another manager", r"saddr 198\.18\.0\.231", "saddr 198.18.0.232"),
+    ),
+    *_slips(
+        "pcg-a",
+        "sshd.conf",
+        ("idle for an hour", r"session:\*=10m", "session:*=60m"),
+        ("no banner", r"^Banner .*\n", ""),
+    ),
+    *_slips("pcg-a", "issue.net", ("another banner", r"Authorised", "Welcome")),
+    *_slips("pcg-a", "tmpfiles.conf", ("another key", r"ssh-rsa AAAAB3N", "ssh-rsa AAAAB3M")),
+    *_slips("pcg-a", "sysusers.conf", ("key without an account", r"^u netops", "u nobody")),
+    *_slips("pcg-a", "pam-sshd", ("RADIUS not asked", r"^auth .*\n", "")),
+    *_slips(
+        "pcg-a",
+        "pam_radius_auth.conf",
+        ("another RADIUS server", r"198\.18\.0\.201", "198.18.0.203"),
+        ("another RADIUS secret", r"pcg_secret_radius_ 3\n(.*)_radius_", r"x 3\n\1x"),
+    ),
+    *_slips(
+        "pcg-a",
+        "chrony.conf",
+        ("any time will do", r"^authselectmode .*\n", ""),
+        ("one server of time", r"^server 198\.18\.0\.212 .*\n", ""),
+        ("another key of time", r"key 1$", "key 2"),
+    ),
+    *_slips("pcg-a", "chrony.keys", ("weak key of time", r"SHA256", "MD5")),
+    *_slips(
+        "pcg-a", "rsyslog.conf", ("no time zone", r"SyslogProtocol23Format", "TraditionalFormat")
+    ),
+    *_slips(
+        "pcg-a",
+        "snmpd.conf",
+        ("SNMP in clear", r"^rouser monitor authPriv", "rouser monitor authNoPriv"),
+        ("a community", r"^rouser", "rocommunity public\nrouser"),
+        ("secrets swapped", r"snmp-auth(.*)snmp-priv", r"snmp-priv\1snmp-auth"),
     ),
 ]
 
@@ -150,6 +196,19 @@ IOSXE = [
         ("BGP filtered away", r"^ permit ip any host 203\.0\.113\.130\n", ""),
         ("unlimited ICMP", r"exceed-action drop", "exceed-action transmit"),
         ("telnet", r"transport input ssh", "transport input all"),
+        ("idle for an hour", r"exec-timeout 10 0", "exec-timeout 60 0"),
+        ("another banner", r"\^CAuthorised", "^CWelcome"),
+        ("another key", r"key-hash ssh-rsa \w", "key-hash ssh-rsa X"),
+        ("no local fallback", r"(login default group management) local", r"\1"),
+        ("another RADIUS server", r"address ipv4 198\.18\.0\.201", "address ipv4 198.18.0.203"),
+        ("RADIUS by the main table", r"^ ip vrf forwarding Mgmt-intf\n", ""),
+        ("any time will do", r"^ntp authenticate\n", ""),
+        ("weak key of time", r"hmac-sha2-256", "md5"),
+        ("one server of time", r"^ntp server vrf Mgmt-intf 198\.18\.0\.212.*\n", ""),
+        ("no time zone", r"show-timezone year\nclock", "year\nclock"),
+        ("log to another", r"^logging host 198\.18\.0\.221", "logging host 198.18.0.222"),
+        ("SNMP for everybody", r"^ permit 198\.18\.0\.231\n", ""),
+        ("a community", r"^snmp-server view", "snmp-server community public\nsnmp-server view"),
         ("SSH version 1", r"^ip ssh version 2\n", ""),
         ("log-in from everywhere", r"^ access-class .*\n", ""),
         ("log-in from more", r"permit 198\.18\.0\.0 0\.0\.0\.255", "permit 198.18.0.0 0.0.255.255"),
@@ -260,6 +319,18 @@ JUNOS = [
         ),
         ("no filter out", r"^ *output out-ge-0-0-2;\n", ""),
         ("SSH version 1", r"protocol-version v2", "protocol-version v1"),
+        ("idle for an hour", r"idle-timeout 10;", "idle-timeout 60;"),
+        ("another banner", r'message "Authorised', 'message "Welcome'),
+        ("another key", r"ssh-rsa AAAAB3N", "ssh-rsa AAAAB3M"),
+        ("no local fallback", r"\[ radius password \]", "[ radius ]"),
+        ("another RADIUS secret", r"pcg_secret_radius_((?:.*\n)*?.*)_radius_", r"x\1x"),
+        ("no answers from RADIUS", r"source-port 1812", "source-port 1813"),
+        ("any time will do", r"^ *trusted-key 1;\n", ""),
+        ("time from anybody", r"^ *198\.18\.0\.211/32;\n", ""),
+        ("no time zone", r"^ *time-zone UTC;\n", ""),
+        ("log to another", r"host 198\.18\.0\.221", "host 198.18.0.222"),
+        ("SNMP in clear", r"security-level privacy", "security-level authentication"),
+        ("SNMP for another manager", r"198\.18\.0\.231/32", "198.18.0.232/32"),
         ("telnet", r"^    services \{", "    services {\n        telnet;"),
         ("log-in at every port", r"^ *interface fxp0\.0;\n", ""),
         ("log-in from more", r"198\.18\.0\.0/24", "198.18.0.0/16"),
@@ -311,4 +382,4 @@ JUNOS = [
     ),
 ]
 
-SLIPS = {"linux": LINUX, "iosxe": IOSXE, "junos": JUNOS}
+SLIPS = {"linux": [*LINUX, *_PCG_A_PLANE], "iosxe": IOSXE, "junos": JUNOS}
