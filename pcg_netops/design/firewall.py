@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Network
 
+from pcg_netops.design import spoofing
 from pcg_netops.design.addressing import INSIDE, Addressing
 from pcg_netops.design.index import Index
 from pcg_netops.design.steering import Stage
@@ -36,7 +37,8 @@ def protect(index: Index, stage: Stage, addressing: Addressing, node: str) -> Fi
         return _edge(network, addressing, node)
     if role is Role.PARTNER:
         return _partner(index, stage, addressing, node)
-    return Firewall(stateful=False, default=Action.PERMIT, rules=())
+    rules = spoofing.at_core(index, addressing, node)
+    return Firewall(stateful=False, default=Action.PERMIT, rules=rules)
 
 
 def _zones(addressing: Addressing, node: str) -> dict[str, Interfaces]:
@@ -123,8 +125,10 @@ def _edge(network: Network, addressing: Addressing, node: str) -> Firewall:
         (between if to_edge else exchanges).append(neighbour.interface.name)
     inner = (*local, *between)
     outer = (*between, *exchanges)
-    rules = [FilterRule("anti-spoofing", Action.DENY, tuple(exchanges), (), sources=own)]
-    rules += [
+    rules = [
+        FilterRule("anti-spoofing", Action.DENY, tuple(exchanges), (), sources=own),
+        spoofing.refused(network, exchanges),
+        *spoofing.at_edge(network, addressing, node),
         FilterRule("own-traffic-out", Action.PERMIT, inner, outer, sources=own),
         FilterRule("own-traffic-in", Action.PERMIT, outer, inner, destinations=own),
     ]

@@ -47,11 +47,10 @@ def _inbound(firewall: Firewall, interface: str) -> Iterator[FilterRule]:
 
 
 def _outbound(firewall: Firewall, interface: str) -> Iterator[FilterRule]:
-    """A denial that names no exit is made at the entrance."""
+    """What names no exit is decided at the entrance, and only has to pass here as well."""
     for rule in firewall.rules:
-        if interface in (rule.to_interfaces or (interface,)) and (
-            rule.to_interfaces or rule.action is Action.PERMIT
-        ):
+        passes = rule.action is Action.PERMIT and firewall.default is not Action.PERMIT
+        if interface in rule.to_interfaces or (not rule.to_interfaces and passes):
             yield rule
 
 

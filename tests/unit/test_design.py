@@ -13,6 +13,7 @@ import pytest
 from pcg_netops.design.devices import Designer, design
 from pcg_netops.design.flows import flows, intended_gateway
 from pcg_netops.design.reachability import known_prefixes
+from pcg_netops.design.spoofing import bogons
 from pcg_netops.design.steering import Stage, stages
 from pcg_netops.inventory.workspace import Workspace, load_workspace
 from pcg_netops.model.device import (
@@ -25,6 +26,7 @@ from pcg_netops.model.device import (
     Role,
     RoutingPolicy,
 )
+from pcg_netops.model.network import Profile
 from tests.conftest import COUNTY, REPOSITORY, SMALL
 
 Devices = Mapping[str, Device]
@@ -107,7 +109,7 @@ def test_no_address_is_used_twice_and_both_ends_of_a_link_fit(case: Case) -> Non
 
 
 def test_every_rule_translation_prefix_list_and_policy_entry_has_an_owner(case: Case) -> None:
-    purposes = {"anti-spoofing", "own-traffic-out", "own-traffic-in", "neighbouring edge"}
+    purposes = {"anti-spoofing", "bogons", "own-traffic-out", "own-traffic-in", "neighbouring edge"}
     purposes |= {"between-own-sites", "no way between domains", "no way between exchanges"}
     purposes |= {f"graceful shutdown of {name}" for name in case.workspace.network.nodes}
     services = case.workspace.services.services
@@ -338,6 +340,70 @@ def test_the_edge_denies_spoofed_sources_before_it_permits_anything(case: Case) 
         for rule in others:
             into, out_of = set(rule.to_interfaces), set(rule.from_interfaces)
             assert not (into & exchanges and out_of & exchanges), "transit"
+
+
+def _decides(device: Device, entrance: str, source: IPv4Address) -> bool:
+    """Whether a stateless device takes a packet from there to anywhere, by its source alone."""
+    for rule in _firewall(device).rules:
+        named = entrance in (rule.from_interfaces or (entrance,))
+        from_there = not rule.sources or any(source in network for network in rule.sources)
+        if named and from_there and not rule.to_interfaces:
+            return rule.action is Action.PERMIT
+    return True
+
+
+def test_a_core_takes_from_each_link_only_what_can_be_behind_it(case: Case) -> None:
+    network = case.workspace.network
+    sites = {name: site for name, site in network.sites.items() if site.domain}
+    for device in case.with_role(Role.CORE):
+        for interface in device.interfaces:
+            if case.devices[interface.peer].role is Role.CORE:
+                continue
+            domain = network.nodes[device.name].domain
+            for site in sites.values():
+                behind = (site.node, site.domain) == (interface.peer, domain)
+                taken = _decides(device, interface.name, site.prefix.network_address + 1)
+                assert taken == behind, (device.name, interface.peer, site)
+            for name, node in network.nodes.items():
+                for where, pool in node.nat.items():
+                    own = (name, where) == (interface.peer, domain)
+                    assert _decides(device, interface.name, pool.network_address) == own
+
+
+def test_edges_and_cores_take_no_bogon(case: Case) -> None:
+    for device in [*case.with_role(Role.CORE), *case.with_role(Role.EDGE)]:
+        inside = {i.name for i in device.interfaces if case.devices[i.peer].role is Role.HOST}
+        for interface in device.interfaces:
+            edge_link = case.devices[interface.peer].role is Role.EDGE
+            if interface.name not in inside and not edge_link:
+                for source in ("127.0.0.1", "169.254.1.1", "192.168.1.1", "224.0.0.1", "240.0.0.1"):
+                    assert not _decides(device, interface.name, IPv4Address(source)), device.name
+
+
+@pytest.mark.parametrize("profile", Profile)
+def test_documentation_is_a_bogon_unless_it_is_in_use_in_a_demonstration(profile: Profile) -> None:
+    networks = {
+        folder: load_workspace(folder).network.model_copy(update={"profile": profile})
+        for folder in (REPOSITORY, SMALL)
+    }
+    documentation = IPv4Network("203.0.113.0/24")
+    assert documentation in bogons(networks[SMALL])
+    demonstration = profile is Profile.DEMONSTRATION
+    assert (documentation not in bogons(networks[REPOSITORY])) == demonstration
+    assert IPv4Network("10.0.0.0/8") in bogons(networks[REPOSITORY])
+    assert IPv4Network("10.0.0.0/8") not in bogons(networks[SMALL]), "in use"
+
+
+def test_a_site_cannot_send_as_another_one(case: Case) -> None:
+    own = {n: s for n, s in case.workspace.network.sites.items() if s.domain is None}
+    for device in case.with_role(Role.EDGE):
+        local = {i.peer: i.name for i in device.interfaces}
+        for name, site in own.items():
+            if site.node == device.name:
+                entrance = local[f"{name}-host"]
+                for other, theirs in own.items():
+                    taken = _decides(device, entrance, theirs.prefix.network_address + 1)
+                    assert taken == (other == name)
 
 
 def test_sessions_of_an_exchange_are_up_when_the_stage_says_so(case: Case) -> None:

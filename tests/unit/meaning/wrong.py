@@ -75,7 +75,16 @@ _NEIGHBOURS = (
     ("another system", r"^router bgp 64496", "router bgp 64497"),
 )
 
+_CORE = _slips(
+    "psn-core",
+    "nftables.conf",
+    ("nobody is refused", r"^\t\tiifname \"eth5\" drop.*\n", ""),
+    ("another's pool", r"ip saddr \{ 192\.0\.2\.24/30", "ip saddr { 192.0.2.168/29, 192.0.2.24/30"),
+    ("partner as anybody", r"203\.0\.113\.0/26, ", "0.0.0.0/0, "),
+)
+
 LINUX = [
+    *_CORE,
     *_slips("dc1-edge1", "frr.conf", *_ROUTE_MAPS, *_COMMUNITIES, *_NEIGHBOURS),
     *_slips(
         "dc1-edge1",
@@ -90,6 +99,8 @@ LINUX = [
         "nftables.conf",
         ("forwards by default", r"(forward priority filter; policy) drop", r"\1 accept"),
         ("no anti-spoofing", r"^.*anti-spoofing.*\n", ""),
+        ("bogons come in", r"^.*bogons.*\n", ""),
+        ("a bogon forgotten", r"169\.254\.0\.0/16, ", ""),
         ("permit for deny", r'drop (comment "anti-spoofing")', r"accept \1"),
         ("transit", r'oifname \{ "eth1", "eth2" \}', 'oifname { "eth1", "eth2", "eth3" }'),
     ),
@@ -180,6 +191,7 @@ IOSXE = [
         ("another mask", r"203\.0\.113\.130 255\.255\.255\.254", "203.0.113.130 255.255.255.252"),
         ("another MTU", r"^ ip mtu 1500", " ip mtu 1400"),
         ("anti-spoofing permits", r"^ deny ip 192\.0\.2\.0 0\.0\.0\.63 any", " permit ip any any"),
+        ("bogons come in", r"^ deny ip 169\.254\.0\.0 0\.0\.255\.255 any\n", ""),
         ("wildcard too wide", r"permit ip any 192\.0\.2\.0 0\.0\.0\.63", "permit ip any any"),
         ("no filter out", r"^ ip access-group out-GigabitEthernet4 out\n", ""),
         (
@@ -312,6 +324,7 @@ JUNOS = [
             r"(term anti-spoofing-1 [^;]*;\n[^t]*then) discard",
             r"\1 accept",
         ),
+        ("a bogon forgotten", r"^ *169\.254\.0\.0/16;\n", ""),
         (
             "rest accepted",
             r"(filter in-(?:.*\n)*? *term everything-else \{\n *then) discard",
