@@ -8,10 +8,12 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 
-from pcg_netops.diff import junos, linux
+from pcg_netops.diff import linux
 from pcg_netops.diff.changeset import DeviceChange
 from pcg_netops.diff.iosxe import change as iosxe_change
 from pcg_netops.diff.iosxe import scope as iosxe_scope
+from pcg_netops.diff.junos import change as junos_change
+from pcg_netops.diff.junos import scope as junos_scope
 from pcg_netops.diff.ways import BothWays
 from pcg_netops.errors import InputError, InputErrors
 from pcg_netops.render import Artifacts
@@ -42,11 +44,11 @@ LANGUAGES = {
         iosxe_change.both_ways,
     ),
     "junos": Language(
-        junos.standard,
-        junos.managed,
-        junos.secrets_in,
+        junos_change.standard,
+        junos_scope.managed,
+        junos_scope.secrets_in,
         ("junos.set", "junos.conf"),
-        junos.both_ways,
+        junos_change.both_ways,
     ),
 }
 

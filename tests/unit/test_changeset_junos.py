@@ -7,7 +7,8 @@ from itertools import permutations
 import pytest
 from hypothesis import assume, given, settings
 
-from pcg_netops.diff.junos import Candidate, both_ways, read, standard
+from pcg_netops.diff.junos.candidate import Candidate, read
+from pcg_netops.diff.junos.change import both_ways, standard
 from pcg_netops.model.device import Device
 from pcg_netops.platforms.junos import JUNOS
 from tests.unit.meaning.test_meaning import rendered

@@ -12,11 +12,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from pcg_netops.diff.iosxe.form import lines_of
 from pcg_netops.diff.iosxe.language import (
-    DEFAULTS,
-    LOGICAL,
     ON_BY_DEFAULT,
-    ORDERED,
     SILENT,
     Tree,
     definition,
@@ -291,7 +289,7 @@ class Router:
 
         `as_entered` keeps the order of sections, which is one in which a device takes them.
         """
-        lines = list(_lines(self.top, "", as_entered))
+        lines = list(lines_of(self.top, "", as_entered))
         for header, entries in sorted(self.access_lists.items()):
             lines.append(header)
             lines += [f" {line}" for line in said(entries)]
@@ -310,43 +308,6 @@ def ordered_prefixes(entries: dict[int, str]) -> list[str]:
     if all(text.startswith("permit") for text in entries.values()):
         return sorted(entries.values())
     return [f"seq {number} {text}" for number, text in sorted(entries.items())]
-
-
-def says_nothing(root: str, line: str, beside: Tree) -> bool:
-    """Whether a line of a section is a default that devices leave out."""
-    if root.startswith("interface ") and line.startswith("ip mtu "):
-        media = next((x.split()[1] for x in beside if x.startswith("mtu ")), "1500")
-        return line.split()[2] == media
-    return any(root.startswith(section) and what.match(line) for section, what in DEFAULTS)
-
-
-def _lines(tree: Tree, root: str, as_entered: bool, depth: int = 0) -> Iterator[str]:
-    in_order = as_entered or (depth > 0 and root.startswith(ORDERED))
-    for line in tree if in_order else sorted(tree, key=_standard):
-        below = tree[line]
-        if says_nothing(root, line, tree):
-            continue
-        if depth == 0 and is_idle(line, below):
-            continue
-        yield " " * depth + line
-        if below:
-            yield from _lines(below, root or line, as_entered, depth + 1)
-
-
-def is_fixed(line: str) -> bool:
-    """Whether this section is always there: a port of the chassis, a terminal line."""
-    is_port = line.startswith("interface ") and not LOGICAL.match(line)
-    return is_port or line.startswith(("control-plane", "line "))
-
-
-def is_idle(line: str, below: Tree) -> bool:
-    """Whether a section that is always there says no more than one that is not configured."""
-    return is_fixed(line) and set(below) <= {"shutdown"}
-
-
-def _standard(line: str) -> tuple[bool, str]:
-    """Addresses come after the VRF, which would take them away."""
-    return not line.startswith("vrf forwarding "), line
 
 
 def _setting(root: str, tree: Tree, line: str) -> object:

@@ -9,8 +9,8 @@ from hier_config.models import IdempotentCommandsRule, MatchRule, NegationSubRul
 from hier_config.platforms.driver_base import HConfigDriverBase, HConfigDriverRules
 from hier_config.root import HConfig
 
+from pcg_netops.diff.iosxe.form import is_idle, says_nothing
 from pcg_netops.diff.iosxe.language import SINGLE, Tree
-from pcg_netops.diff.iosxe.router import is_idle, says_nothing
 
 
 @dataclass

@@ -1,0 +1,1 @@
+"""Change sets for Junos: statements for the candidate configuration, in force all at once."""

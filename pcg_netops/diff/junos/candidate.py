@@ -1,0 +1,206 @@
+"""A configuration that takes statements, as the candidate of a Junos device does.
+
+It is a tree of words, read from the `set` form or made of the hierarchical one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from pcg_netops.platforms.junos_set import to_set
+
+_WORD = re.compile(r'"[^"]*"|\S+')
+# What takes one value, so that a new one replaces the old.
+SINGLE = frozenset(
+    (
+        "description",
+        "mtu",
+        "host-name",
+        "protocol-version",
+        "root-login",
+        "hold-time",
+        "type",
+        "peer-as",
+        "router-id",
+        "autonomous-system",
+        "maximum",
+        "minimum-interval",
+        "multiplier",
+        "session-mode",
+        "local-preference",
+        "metric",
+        "as-path-prepend",
+        "application-protocol",
+        "bandwidth-limit",
+        "burst-size-limit",
+        "mode",
+        "input",
+        "output",
+        "authentication-key",
+        "ttl",
+        "local-address",
+        "idle-timeout",
+        "message",
+        "time-zone",
+        "proposals",
+        "dh-group",
+        "lifetime-seconds",
+        "authentication-method",
+        "external-interface",
+        "gateway",
+        "ike-policy",
+    )
+)
+# Below these the order of names counts; `*` stands for any one word.
+_ORDERED = tuple(
+    tuple(path.split())
+    for path in (
+        "firewall family inet filter * term",
+        "policy-options policy-statement * term",
+        "protocols bgp group * import",
+        "protocols bgp group * export",
+        "security policies from-zone * to-zone * policy",
+        "security nat source rule-set * rule",
+        "security nat destination rule-set * rule",
+        "system authentication-order",
+    )
+)
+_ORDERED_LAST = frozenset(path[-1] for path in _ORDERED)
+
+
+@dataclass
+class Statement:
+    """A word of a statement, and the words that can follow it."""
+
+    below: dict[str, Statement] = field(default_factory=dict)
+    inactive: bool = False
+    remark: str = ""
+
+    def at(self, path: Iterable[str]) -> Statement:
+        """The statement at a path. Raises KeyError if there is none."""
+        found = self
+        for word in path:
+            found = found.below[word]
+        return found
+
+
+Path = tuple[str, ...]
+
+
+class Candidate:
+    """A configuration that takes statements, as a device's candidate does."""
+
+    def __init__(self, lines: Iterable[str] = ()) -> None:
+        self.top = Statement()
+        self._edit: Path = ()
+        for line in lines:
+            self.enter(line)
+
+    def enter(self, line: str) -> None:
+        """Take one statement. Raises KeyError for one about what is not there."""
+        verb, *words = _WORD.findall(line)
+        path = (*self._edit, *map(_unquoted, words))
+        if verb == "top":
+            self._edit = ()
+        elif verb == "edit":
+            self._edit = path
+        elif verb == "set":
+            self._set(path)
+        elif verb == "delete":
+            self._delete(path)
+        elif verb == "annotate":
+            self.top.at(path[:-1]).remark = path[-1]
+        elif verb in ("activate", "deactivate"):
+            self.top.at(path).inactive = verb == "deactivate"
+        elif verb == "insert":
+            self._insert(path)
+        else:
+            raise KeyError(verb)
+
+    def _set(self, path: Path) -> None:
+        at = self.top
+        for index, word in enumerate(path):
+            if index and path[index - 1] in SINGLE and index == len(path) - 1:
+                at.below = {w: s for w, s in at.below.items() if w == word}
+            at = at.below.setdefault(word, Statement())
+
+    def _delete(self, path: Path) -> None:
+        self.top.at(path)
+        for length in range(len(path), 0, -1):
+            parent = self.top.at(path[: length - 1])
+            if length < len(path) and parent.below[path[length - 1]].below:
+                break
+            del parent.below[path[length - 1]]
+
+    def _insert(self, path: Path) -> None:
+        """`insert … A before B`: both are names below the same word."""
+        parent = self.top.at(path[:-3])
+        moved, successor = path[-3], path[-1]
+        order = [w for w in parent.below if w != moved]
+        order.insert(order.index(successor), moved)
+        parent.below = {w: parent.below[w] for w in order}
+
+    def text(self) -> str:
+        """What it says, the same for every configuration that means the same."""
+        return "".join(f"{line}\n" for line in statements(self.top))
+
+
+def read(text: str) -> Candidate:
+    """A configuration in either form, without what the device says about itself."""
+    lines = [x for x in text.splitlines() if x.strip() and not x.startswith(("##", "version "))]
+    if not any(line.startswith("set ") for line in lines):
+        lines = to_set("\n".join(lines)).splitlines()
+    return Candidate(x for x in lines if not x.startswith("set version "))
+
+
+def statements(top: Statement) -> Iterator[str]:
+    """The `set` form, in a standard order where order does not count."""
+    yield from _sets(top, ())
+    yield from _marks(top, ())
+
+
+def _sets(at: Statement, path: Path) -> Iterator[str]:
+    if path and not at.below:
+        yield say("set", path)
+    for word in at.below if is_ordered(path) else sorted(at.below):
+        yield from _sets(at.below[word], (*path, word))
+
+
+def _marks(at: Statement, path: Path) -> Iterator[str]:
+    if at.inactive:
+        yield say("deactivate", path)
+    if at.remark:
+        yield say("annotate", (*path, at.remark))
+    for word in sorted(at.below):
+        yield from _marks(at.below[word], (*path, word))
+
+
+def is_ordered(path: Path) -> bool:
+    if not path or path[-1] not in _ORDERED_LAST:
+        return False
+    return any(fits(pattern, path) and len(pattern) == len(path) for pattern in _ORDERED)
+
+
+def fits(pattern: Path, path: Path) -> bool:
+    return all(p in ("*", w) for p, w in zip(pattern, path, strict=False))
+
+
+def copy(at: Statement) -> Statement:
+    below = {word: copy(s) for word, s in at.below.items()}
+    return Statement(below, at.inactive, at.remark)
+
+
+def _unquoted(word: str) -> str:
+    return word[1:-1] if word.startswith('"') else word
+
+
+@lru_cache(maxsize=1 << 16)
+def quoted(word: str) -> str:
+    return word if re.fullmatch(r"[\w./:*@+~-]+", word) else f'"{word}"'
+
+
+def say(verb: str, path: Iterable[str], last: str = "") -> str:
+    return " ".join([verb, *map(quoted, path), *([last] if last else [])])

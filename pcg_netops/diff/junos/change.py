@@ -1,0 +1,33 @@
+"""Both directions of a change of a Junos configuration, walked through.
+
+A commit puts a whole candidate in force: there is no moment in between that could be unsafe.
+"""
+
+from __future__ import annotations
+
+from pcg_netops.diff.junos.candidate import Candidate, copy, read
+from pcg_netops.diff.junos.orders import commands
+from pcg_netops.diff.ways import BothWays
+
+
+def standard(text: str) -> str:
+    """The configuration in the standard form, which is the same where the meaning is."""
+    return read(text).text()
+
+
+def both_ways(old: str, new: str) -> BothWays:
+    """The statements from one configuration to the other and back, entered."""
+    before, after = read(old), read(new)
+    base, intended = before.text(), after.text()
+    if base == intended:
+        return BothWays(base, intended)
+    there, back = commands(before.top, after.top), commands(after.top, before.top)
+    walked = Candidate()
+    walked.top = copy(before.top)
+    wrong: list[str] = []
+    for way, lines, text in (("remediation", there, intended), ("back-out", back, base)):
+        for line in lines:
+            walked.enter(line)
+        if walked.text() != text:
+            wrong.append(f"{way}: does not end where it should")
+    return BothWays(base, intended, there, back, tuple(wrong))
