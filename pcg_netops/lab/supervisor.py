@@ -30,6 +30,7 @@ from pcg_netops.lab.netns import NetnsLab
 from pcg_netops.lab.planning import Layout
 from pcg_netops.lab.runnable import BRIDGES
 
+_LOCAL = "127.0.0.1"
 _SSH = 22
 _CHUNK = 1 << 16
 _PR_SET_PDEATHSIG = 1
@@ -144,12 +145,12 @@ class _Supervisor:
 
     def _start(self, stack: ExitStack) -> dict[str, Any]:
         layout, folder = self._layout, self._folder
-        listeners = self._listen(stack)
-        ssh_ports = {
-            name: listener.getsockname()[1]
-            for (name, port), listener in listeners.items()
-            if port == _SSH
+        doors = {
+            name: stack.enter_context(sockets.create_server((_LOCAL, 0)))
+            for name in layout.addresses
         }
+        published = self._publish(stack)
+        ssh_ports = {name: door.getsockname()[1] for name, door in doors.items()}
         record = _record(layout, self._topology, ssh_ports)
         stack.enter_context(inventories.written(record, layout, folder))
         self._lab = NetnsLab.start(layout, folder, strict=self._strict, keep=self._keep)
@@ -161,17 +162,19 @@ class _Supervisor:
         server = stack.enter_context(sockets.socket(sockets.AF_UNIX))
         server.bind(str(folder / SOCKET))
         server.listen()
-        self._listeners = {server: None} | {s: target for target, s in listeners.items()}
+        self._listeners = {
+            server: None,
+            **{door: (name, _SSH) for name, door in doors.items()},
+            **published,
+        }
         failure = "\n".join(self._lab.failures)
         home.write(replace(record, failure=failure), folder)
         return {"warnings": self._lab.warnings}
 
-    def _listen(self, stack: ExitStack) -> dict[tuple[str, int], sockets.socket]:
-        """Sockets of this machine for each node's SSH and published ports, by node and port."""
+    def _publish(self, stack: ExitStack) -> dict[sockets.socket, tuple[str, int]]:
+        """Sockets of this machine for the ports that nodes publish: node and port of each."""
         found = {}
         for name in self._layout.addresses:
-            server = stack.enter_context(sockets.create_server(("127.0.0.1", 0)))
-            found[name, _SSH] = server
             for address, port, inner in _published(self._layout, name):
                 try:
                     server = stack.enter_context(sockets.create_server((address, port)))
@@ -181,7 +184,7 @@ class _Supervisor:
                         place=name,
                         remedy="end what uses it, or publish another port",
                     ) from None
-                found[name, -inner if inner == _SSH else inner] = server
+                found[server] = (name, inner)
         return found
 
     def _serve(self) -> None:
@@ -212,7 +215,7 @@ class _Supervisor:
         """Copy both ways between a connection of this machine and a node's port."""
         with connection:
             try:
-                inner = self._lab.connect(node, abs(port))
+                inner = self._lab.connect(node, port)
             except PcgError:
                 return  # the node is off, or does not listen: the connection closes
             with inner:
@@ -246,7 +249,7 @@ def _published(layout: Layout, name: str) -> Iterator[tuple[str, int, int]]:
         spec, _, protocol = text.partition("/")
         *outer, inner = spec.split(":")
         if protocol in ("", "tcp"):
-            address = outer[0] if len(outer) == 2 else "127.0.0.1"
+            address = outer[0] if len(outer) == 2 else _LOCAL
             try:
                 yield address, int(outer[-1] if outer else inner), int(inner)
             except ValueError:
