@@ -7,6 +7,7 @@ control socket, or of the controller however it dies, is the end of the lab.
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
@@ -84,6 +85,11 @@ class Agent:
                 answer = {"value": value}
             except PcgError as error:
                 answer = {"error": [error.message, error.place, error.remedy]}
+            except OSError as error:
+                if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                    answer = {"defect": traceback.format_exc()}
+                else:
+                    answer = {"error": [error.strerror, str(error.filename or ""), "make room"]}
             except Exception:
                 answer = {"defect": traceback.format_exc()}
             with suppress(OSError):  # the caller has gone

@@ -33,6 +33,7 @@ from pcg_netops.lab.runnable import BRIDGES
 _LOCAL = "127.0.0.1"
 _SSH = 22
 _CHUNK = 1 << 16
+_MAKE_ROOM = "make room or give permission there; XDG_RUNTIME_DIR names another run folder"
 _PR_SET_PDEATHSIG = 1
 _KINDS = {kind.__name__: kind for kind in (EnvironmentLack, InputError, LabError, PcgError)}
 
@@ -117,7 +118,9 @@ class _Supervisor:
                     kind = type(error).__name__
                     answer = {"error": [kind, error.message, error.place, error.remedy]}
                 except OSError as error:
-                    answer = {"error": ["EnvironmentLack", str(error), str(self._folder), ""]}
+                    said = f"cannot be written: {error.strerror}"
+                    place = str(error.filename or self._folder)
+                    answer = {"error": ["EnvironmentLack", said, place, _MAKE_ROOM]}
                 _end_with_parent(False)
                 with os.fdopen(answers, "w", encoding="utf-8") as lines:
                     lines.write(json.dumps(answer))

@@ -322,6 +322,21 @@ def test_a_lab_that_does_not_start_is_taken_down_or_kept(machine: Machine) -> No
     assert machine.pcg("exec", "r1", "hostname").out == "r1\n"
 
 
+def test_a_full_disk_is_told_with_its_place(machine: Machine) -> None:
+    machine.write("one.clab.yml", _PORTS.format(name="one", port=_free_port()))
+    machine.runtime = machine.folder / "full"
+    machine.runtime.mkdir(mode=0o700)
+    fill = f'mount -t tmpfs -o size=12k,mode=700 none {machine.runtime} && exec "$@"'
+    command = ["unshare", "-Urm", "sh", "-c", fill, "sh", *PCG, "lab", "up", "one.clab.yml"]
+    environment = machine.environment | {"XDG_RUNTIME_DIR": str(machine.runtime)}
+    done = subprocess.run(
+        command, cwd=machine.folder, env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 3, done.stderr
+    assert "No space left on device\n  remedy: make room" in done.stderr
+    assert not (machine.folder / "clab-one").exists()
+
+
 @pytest.mark.parametrize(
     ("number", "delay"), [(signal.SIGKILL, 0.4), (signal.SIGKILL, 0.8), (signal.SIGINT, 0.6)]
 )
