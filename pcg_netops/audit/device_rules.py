@@ -96,7 +96,7 @@ def _any_to_any(audited: Audited) -> Iterator[Problem]:
 
 def _spoofed(audited: Audited) -> Iterator[Problem]:
     device = audited.device
-    if not device.firewall or not device.firewall.rules:
+    if not device.firewall:
         return
     interfaces = tuple(i.name for i in device.interfaces)
     default = FilterRule("what no rule names", device.firewall.default, (), ())

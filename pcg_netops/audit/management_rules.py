@@ -88,9 +88,9 @@ def _login_ways(configuration: Configuration) -> Iterator[Fault]:
     ):
         words = match[1]
         interface = next(iter(words.split('iifname "')[1:]), "").partition('"')[0]
-        if not interface:
-            message = f"takes log-ins by any interface: '{words}'"
-            yield Fault(statement.line, message, "name the management interface")
+        if not interface or "ip saddr " not in words:
+            message = f"takes log-ins by any interface or from any source: '{words}'"
+            yield Fault(statement.line, message, "name the management interface and network")
         elif not all(
             configuration.has(rf' chain forward / {way} "{interface}" drop')
             for way in ("iifname", "oifname")

@@ -57,7 +57,10 @@ def at_edge(network: Network, addressing: Addressing, node: str) -> list[FilterR
 
 
 def at_core(index: Index, addressing: Addressing, node: str) -> tuple[FilterRule, ...]:
-    """Each link brings in what can be behind it: a partner's sites, a gateway's addresses."""
+    """Each link brings in what can be behind it: a partner's sites, a gateway's addresses.
+
+    On links to other cores of the domain, behind which anything of it can be, no bogon comes in.
+    """
     network = index.network
     domain = network.nodes[node].domain or ""
     published = tuple(
@@ -66,7 +69,9 @@ def at_core(index: Index, addressing: Addressing, node: str) -> tuple[FilterRule
         if service.published and service.domain == domain
     )
     neighbours = addressing.neighbours[node]
-    rules = [refused(network, [neighbour.interface.name for neighbour in neighbours])]
+    roles = {n.interface.name: network.nodes[n.peer].role for n in neighbours}
+    to_cores = [name for name, role in roles.items() if role is Role.CORE]
+    rules = [refused(network, to_cores)] if to_cores else []
     for neighbour in neighbours:
         peer = network.nodes[neighbour.peer]
         if peer.role is Role.PARTNER:

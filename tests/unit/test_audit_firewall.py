@@ -10,7 +10,7 @@ from itertools import product
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pcg_netops.audit.firewall_analysis import Kind, analyse
+from pcg_netops.audit.firewall_analysis import Kind, Passage, analyse
 from pcg_netops.model.device import Action, FilterRule, Ports
 
 PERMIT, DENY = Action.PERMIT, Action.DENY
@@ -136,3 +136,14 @@ def test_dropping_all_idle_rules_decides_every_packet_as_before(rules: list[Filt
     before: Listed = [(n, rule.action, matched(rule)) for n, rule in enumerate(rules)]
     after = [entry for entry in before if entry[0] not in idle]
     assert all(decided(before, p) is decided(after, p) for p in range(len(PACKETS)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(rules(), max_size=6), st.sampled_from(INTERFACES), some_networks)
+def test_a_source_passes_if_some_packet_of_it_is_permitted(
+    rules: list[FilterRule], interface: str, sources: tuple[IPv4Network, ...]
+) -> None:
+    listed: Listed = [(n, rule.action, matched(rule)) for n, rule in enumerate(rules)]
+    probe = matched(FilterRule("", PERMIT, (interface,), (), sources)) if sources else frozenset()
+    passes = any(decided(listed, packet) is PERMIT for packet in probe)
+    assert (Passage(rules, INTERFACES).of(interface, sources) is not None) == passes
