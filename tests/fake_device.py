@@ -193,6 +193,7 @@ class FakeDevice(ABC):
         self.known_key = self.key.export_public_key("openssh").decode().strip()
         self.port = 0
         self.connections: set[asyncssh.SSHServerConnection] = set()
+        self.loop: asyncio.AbstractEventLoop | None = None
         self._server: asyncssh.SSHAcceptor | None = None
 
     @abstractmethod
@@ -217,6 +218,15 @@ class FakeDevice(ABC):
     @abstractmethod
     def pending(self) -> bool:
         """Whether it will put back what ran before, unless somebody confirms."""
+
+    @abstractmethod
+    def time_is_up(self) -> None:
+        """Put back what ran before, as the device does by itself in the end."""
+
+    def hurry(self) -> None:
+        """Let the time be up now, if the device is waiting for a confirmation."""
+        if self.loop and self.pending:
+            self.loop.call_soon_threadsafe(self.time_is_up)
 
     def suffers(self, kind: Kind) -> bool:
         return any(fault.kind is kind for fault in self.faults)
@@ -246,6 +256,7 @@ class FakeDevice(ABC):
         await self.listen()
 
     async def listen(self) -> None:
+        self.loop = asyncio.get_running_loop()
         if self.suffers(Kind.CHANGED_KEY):
             self.key = asyncssh.generate_private_key("ssh-ed25519")
         self._server = await asyncssh.listen(
@@ -354,8 +365,10 @@ class _Servers:
             device.close()
             for connection in list(device.connections):
                 connection.abort()
-        if rest := asyncio.all_tasks() - {asyncio.current_task()}:
-            await asyncio.wait(rest, timeout=0.2)
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
 
 
 @contextmanager

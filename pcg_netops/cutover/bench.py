@@ -30,6 +30,7 @@ from pcg_netops.render import Artifacts
 IMAGE = "pcg-netops/node:latest"
 _CONVERGENCE_LIMIT_S = 30.0
 _POLL_S = 0.1
+_AT_ONCE = 8  # devices of a lab, which share this machine's processors
 _PLATFORM = "linux"  # of every node of a lab
 _LAB_KEY = Path("startup", "secrets.key")
 
@@ -138,13 +139,10 @@ def pusher_for(workspace: Workspace, lab: NetnsLab) -> Pusher:
 
     def extras(name: str) -> dict[str, Any]:
         return {
-            "name": name,
             "dial": partial(lab.connect, name),
             "username": USERNAME,
             "private_key": lab.client_key,
-            "system_host_keys": False,
-            "alt_host_keys": True,
-            "alt_key_file": str(lab.known_hosts),
+            "known_hosts": lab.known_hosts,
         }
 
-    return Pusher(workspace, extras, lab_secrets(lab.known_hosts.parent))
+    return Pusher(workspace, extras, lab_secrets(lab.known_hosts.parent), _AT_ONCE)

@@ -19,9 +19,16 @@ Extras = Callable[[str], dict[str, Any]]
 
 
 def nornir_of(
-    workspace: Workspace, connection: str, extras: Extras, names: Sequence[str] | None = None
+    workspace: Workspace,
+    connection: str,
+    extras: Extras,
+    names: Sequence[str] | None = None,
+    at_once: int = 8,
 ) -> Nornir:
-    """Nornir over the named hosts, or all; `connection` is the plug-in the extras are for."""
+    """Nornir over the named hosts, or all; `connection` is the plug-in the extras are for.
+
+    It works on up to `at_once` hosts at the same time.
+    """
     hosts = Hosts()
     for name in names if names is not None else workspace.hosts:
         entry = workspace.hosts[name]
@@ -38,6 +45,6 @@ def nornir_of(
     RunnersPluginRegister.auto_register()
     return Nornir(
         inventory=Inventory(hosts=hosts, groups=Groups(), defaults=Defaults()),
-        runner=ThreadedRunner(num_workers=min(8, max(1, len(hosts)))),
+        runner=ThreadedRunner(num_workers=min(at_once, max(1, len(hosts)))),
         config=Config(),
     )

@@ -24,6 +24,7 @@ class Delivery:
     read_back: str
     reference: str | None  # prints what `read_back` has to print, without touching what runs
     residue: Callable[[str, str], str]
+    running: str  # prints what runs, whatever was uploaded
 
 
 def as_rendered(text: str) -> str:

@@ -2,7 +2,7 @@
 # Puts back what ran before a push unless the push is confirmed in time. It runs on the device, so it
 # needs neither the controller nor its SSH session. Whoever renames $guard first decides: the
 # confirmation, or the end of the time.
-#   sh guard arm SECONDS | confirm | revert
+#   sh guard arm SECONDS | extend SECONDS | pending | confirm | revert
 set -eu
 umask 077
 guard=/run/pcg/guard
@@ -23,6 +23,16 @@ arm)
     mv "$guard.new" "$guard"
     setsid --fork sh "$0" wait "$2" </dev/null >/run/pcg/guard.log 2>&1
     until [ -s "$guard/timer" ]; do sleep 0.01; done
+    ;;
+extend) # the new timer runs before the old one ends
+    old=$(cat "$guard/timer" 2>/dev/null) || { echo 'the time was up: reverted' >&2; exit 1; }
+    setsid --fork sh "$0" wait "$2" </dev/null >/run/pcg/guard.log 2>&1
+    until [ "$(cat "$guard/timer" 2>/dev/null)" != "$old" ]; do sleep 0.01; done
+    [ -e "$guard" ] || { echo 'the time was up: reverted' >&2; exit 1; }
+    kill -- "-$old" 2>/dev/null || true
+    ;;
+pending)
+    [ ! -e "$guard" ] || echo pending
     ;;
 wait)
     echo $$ >"$guard/timer"

@@ -106,6 +106,7 @@ LINUX = Platform(
                 # The same program's listing of the same file, loaded into an empty namespace.
                 reference="unshare --net sh -c 'nft -f \"$0\" && nft -s list ruleset' {file}",
                 residue=_nft_residue,
+                running="nft -s list ruleset",
             ),
         ),
         ArtifactKind(
@@ -119,6 +120,7 @@ LINUX = Platform(
                 read_back=f"{_RELOAD} --test {{file}}",
                 reference=None,
                 residue=_frr_residue,
+                running="vtysh -c 'show running-config no-header'",
             ),
         ),
         *(

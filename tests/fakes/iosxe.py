@@ -75,9 +75,9 @@ class FakeIosXe(FakeDevice):
             self._timer.cancel()
         self.minutes = minutes
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(minutes * self.minute_s, self.roll_back)
+        self._timer = loop.call_later(minutes * self.minute_s, self.time_is_up)
 
-    def roll_back(self) -> None:
+    def time_is_up(self) -> None:
         if self.kept is not None:
             self.running = self.kept
         self.confirm()
@@ -280,7 +280,7 @@ class _Shell:
             return
         self._terminal.write("Rollback Confirmed Change: rolling to the saved configuration\n")
         if not lost:
-            self._device.roll_back()
+            self._device.time_is_up()
         self._terminal.write("Total number of passes: 1\nRollback Done\n\n")
 
     def _confirm(self, lost: bool) -> None:

@@ -96,7 +96,7 @@ class FakeJunos(FakeDevice):
         self.history.insert(0, _Committed(self.candidate.copy(), by, comment))
         self._base, self.minutes = base, minutes
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(minutes * self.minute_s, self._roll_back)
+        self._timer = loop.call_later(minutes * self.minute_s, self.time_is_up)
 
     def settle(self) -> None:
         self._base = None
@@ -104,8 +104,9 @@ class FakeJunos(FakeDevice):
             self._timer.cancel()
             self._timer = None
 
-    def _roll_back(self) -> None:
-        assert self._base is not None
+    def time_is_up(self) -> None:
+        if self._base is None:
+            return
         self.candidate = self._base.copy()
         self.commit("root via other")
         for terminal in self.terminals:

@@ -15,7 +15,7 @@ from pcg_netops.design.steering import stages
 from pcg_netops.errors import EnvironmentLack, InputError, PushError
 from pcg_netops.inventory.workspace import Workspace, load_workspace
 from pcg_netops.model.secret import Secret, named_in
-from pcg_netops.push.connection import DeviceConnection
+from pcg_netops.push.linux import Shell
 from pcg_netops.push.runner import Pusher
 from pcg_netops.push.secrets import Secrets, looked_up
 from pcg_netops.render import Artifacts, render_stage
@@ -118,7 +118,7 @@ def test_what_a_device_prints_is_told_without_secrets(workspace: Path) -> None:
     secrets.require(["pcg_secret_bgp_"])
     from pcg_netops.platforms.linux import LINUX
 
-    device = DeviceConnection("hospital", _Talkative(), secrets, LINUX.concealed)
+    device = Shell("hospital", _Talkative(), secrets, LINUX.concealed)
     with pytest.raises(PushError) as failed:
         device.run("frr-reload")
     assert "neighbor 192.0.2.1 password" in str(failed.value)

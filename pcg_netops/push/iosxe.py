@@ -1,0 +1,193 @@
+"""Pushing to Cisco IOS-XE: lines in configuration mode under a timer that rolls back.
+
+`configure terminal revert timer` keeps the running configuration in the archive and rolls back to
+it after so many minutes, by the clock, whether or not the session lives; the idle form would let a
+session that hangs hold the timer off. `configure revert timer` lets the time begin anew, `configure
+revert now` rolls back at once, `configure confirm` keeps the change. All three have to come from
+the user who armed it. Source: Cisco, "Configuration Rollback Confirmed Change", IOS XE 17 [S].
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from pcg_netops.errors import InputError
+from pcg_netops.push.driver import Change, Running, minutes
+from pcg_netops.push.lines import CommandLine, Dialect, check_sendable
+
+DIALECT = Dialect(
+    comment="!",
+    prompt=re.compile(r"[\w.\-]{1,64}(?:\([^()\s]{1,40}\))?[#>]"),
+    accompaniment=re.compile(r"(?!)"),
+    # What is not said with a percent sign, and questions: nothing that we send should be asked
+    # about. Some notices begin with a percent sign as well.
+    refusal=re.compile(
+        r"^ *%(?! ?warning|.*removed due to)|^ *(?:command rejected|error\b|bad mask|invalid )"
+        r"|\[(?:confirm|yes/no|yes|no)\]:? *$",
+        re.IGNORECASE | re.MULTILINE,
+    ),
+    takes_ahead=True,
+)
+_FILE = "iosxe.conf"
+_NONE_PENDING = "No Rollback Confirmed Change pending"
+_MOST_MINUTES = 120
+_LEAVING = re.compile(r"exit(-\S+)?|end")
+
+
+class IosXe:
+    """A router with IOS-XE 17."""
+
+    def __init__(self, line: CommandLine, name: str, enable: str | None = None) -> None:
+        """`enable` is the password for privileged mode, where the log-in does not give it."""
+        self._line = line
+        self._name = name
+        line.begin(["terminal width 511", "terminal length 0"])
+        if line.prompt.endswith(">"):
+            self._raise(enable)
+
+    @property
+    def broken(self) -> bool:
+        return self._line.broken
+
+    def running(self) -> Running:
+        return {_FILE: self._listing("show running-config")}
+
+    def _saved(self) -> Running:
+        return {_FILE: self._listing("show startup-config")}
+
+    def pending(self) -> bool:
+        return _NONE_PENDING not in self._timer()
+
+    def stage(self, change: Change) -> None:
+        """IOS-XE checks no line before it takes it."""
+        check_sendable(self._name, change.lines)
+        if "not enabled" in self._line.run("show archive"):
+            raise self._line.failed(
+                "keeps no archive, without which it cannot put anything back by itself",
+                remedy="configure 'archive' with a 'path' on this device",
+            )
+        if self.pending():
+            raise self._line.failed(
+                f"somebody's change waits to be confirmed:\n{self._timer()}",
+                remedy="confirm or revert it on the device, or wait until its time is up",
+            )
+        if difference := change.difference_from_base(self.running):
+            raise self._line.failed(
+                f"was changed since this was planned:\n{difference}", remedy="plan again"
+            )
+
+    def arm(self, seconds: int) -> None:
+        said = self._line.run(f"configure terminal revert timer {_timer_minutes(seconds)}")
+        self._leave()
+        if "Backing up current running config" not in said or not self.pending():
+            raise self._line.failed(
+                f"did not keep what runs:\n{said}",
+                remedy="check the archive's path and the free space on this device",
+            )
+
+    def apply(self, change: Change, seconds: int) -> None:
+        self._line.run("configure terminal")
+        if "(config" not in self._line.prompt:
+            raise self._line.failed(f"configuration mode cannot be entered:\n{self._line.said}")
+        typed = list(_typed(change.lines))
+        try:
+            self._line.send([line for _, line in typed], [number for number, _ in typed])
+        finally:
+            if not self._line.broken:
+                self._leave()
+
+    def verify(self, change: Change) -> None:
+        if residue := change.residue(self.running):
+            raise self._line.failed(
+                f"took every line, but still differs:\n{residue}",
+                remedy="somebody else may have changed the device; look at it and plan again",
+            )
+
+    def extend(self, change: Change, seconds: int) -> None:
+        number = _timer_minutes(seconds)
+        said = self._line.run(f"configure revert timer {number}")
+        if said or not re.search(rf"Timer value: {number} min", self._timer()):
+            raise self._line.failed(f"did not take more time:\n{said}")
+
+    def confirm(self, change: Change) -> None:
+        said = self._line.run("configure confirm") if self.pending() else _NONE_PENDING
+        if _NONE_PENDING in said and not change.arrived(self.running):
+            raise self._line.failed("the time was up: it has put back what ran before")
+        if self.pending():
+            raise self._line.failed(f"did not confirm:\n{said}")
+        said = self._line.run("write memory")
+        if "[OK]" not in said or change.residue(self._saved):
+            raise self._line.failed(
+                f"runs the change, but has not saved it for its next start:\n{said}",
+                remedy="make room on the device, then 'write memory'",
+            )
+
+    def revert(self, change: Change) -> None:
+        self._leave()
+        if self.pending():
+            said = self._line.run("configure revert now")
+            if self.pending():
+                raise self._line.failed(f"did not go back:\n{said}")
+        if difference := change.difference_from_base(self.running):
+            raise self._line.failed(f"is not as it was before:\n{difference}")
+
+    def close(self) -> None:
+        self._line.close("exit")
+
+    def _raise(self, enable: str | None) -> None:
+        self._line.write("enable\n")
+        self._line.wait_for(re.compile("assword:"), "enable")
+        self._line.write_secret(enable or "")
+        said = self._line.answer()
+        if not self._line.prompt.endswith("#"):
+            raise self._line.failed(
+                f"no privileged mode: {said.strip()}", remedy="give the right enable password"
+            )
+
+    def _listing(self, command: str) -> str:
+        text = self._line.run(command)
+        if not re.search(r"^end\s*$", text, re.MULTILINE):
+            raise self._line.failed(f"did not print the whole of '{command}':\n{text[-200:]}")
+        return text
+
+    def _timer(self) -> str:
+        said = self._line.run("show archive config rollback timer")
+        if _NONE_PENDING not in said and "Timer value" not in said:
+            raise self._line.failed(f"does not tell whether a revert timer runs:\n{said}")
+        return said
+
+    def _leave(self) -> None:
+        if "(" in self._line.prompt:
+            self._line.run("end")
+
+
+def _timer_minutes(seconds: int) -> int:
+    number = minutes(seconds)
+    if not 1 <= number <= _MOST_MINUTES:
+        raise InputError(
+            f"a revert timer of {seconds} s", remedy=f"1 to {_MOST_MINUTES} minutes on IOS-XE"
+        )
+    return number
+
+
+def _typed(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """Each line with its number, and the `exit` of each mode that its indentation leaves.
+
+    Without it a line that is valid in the mode left and in the one above would go to the wrong
+    one. Lines that say the same in words are left out.
+    """
+    modes: list[int] = []  # how far the lines that opened the modes are indented
+    previous = (0, 0)
+    for number, line in enumerate(lines, 1):
+        words = line.strip()
+        if _LEAVING.fullmatch(words) or words.startswith("!"):
+            continue
+        depth = len(line) - len(line.lstrip())
+        if depth > previous[1]:
+            modes.append(previous[1])
+        while modes and modes[-1] >= depth:
+            modes.pop()
+            yield previous[0], "exit"
+        yield number, words
+        previous = number, depth

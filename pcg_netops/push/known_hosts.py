@@ -1,0 +1,106 @@
+"""Host keys: the file that holds those of the devices, and connections that accept no others.
+
+The file is OpenSSH's `known_hosts`; hashed names and `@revoked` keys are understood, certificates
+are not. It is read once, not for every connection: paramiko takes 0.3 s for a thousand keys.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from netmiko import ssh_dispatcher
+from paramiko import HostKeys, PKey, RejectPolicy, SSHClient, SSHConfig
+from paramiko.hostkeys import HostKeyEntry, InvalidHostKey
+
+_reading = threading.Lock()
+
+
+class KnownHosts:
+    """The keys of a file by the names that they are for."""
+
+    def __init__(self, text: str) -> None:
+        self._by_name: dict[str, list[PKey]] = {}
+        self._hashed: list[tuple[str, PKey]] = []
+        self._revoked: set[tuple[str, bytes]] = set()
+        for number, line in enumerate(text.splitlines(), 1):
+            revoked = line.startswith("@revoked ")
+            if line.startswith(("#", "@")) and not revoked:
+                continue
+            for name, key in _entry(line.removeprefix("@revoked "), number):
+                if revoked:
+                    self._revoked.add((name, key.asbytes()))
+                elif name.startswith("|1|"):
+                    self._hashed.append((name, key))
+                else:
+                    self._by_name.setdefault(name, []).append(key)
+
+    def keys(self, name: str) -> list[PKey]:
+        """The keys that `name`, an address or `[address]:port`, may show."""
+        hashed = [key for mark, key in self._hashed if HostKeys.hash_host(name, mark) == mark]
+        found = [*self._by_name.get(name, ()), *hashed]
+        return [
+            key
+            for key in found
+            if not {(name, key.asbytes()), ("*", key.asbytes())} & self._revoked
+        ]
+
+
+def _entry(line: str, number: int) -> Iterator[tuple[str, PKey]]:
+    try:
+        entry = HostKeyEntry.from_line(line, number)
+    except InvalidHostKey:
+        return
+    if entry is not None and entry.key is not None:
+        yield from ((name, entry.key) for name in entry.hostnames or ())
+
+
+def known_hosts(path: Path) -> KnownHosts:
+    """What a file holds now; nothing if there is none. Raises OSError if it cannot be read."""
+    if not path.exists():
+        return KnownHosts("")
+    status = path.stat()
+    with _reading:  # or a hundred connections would read it at once
+        return _read(path, status.st_mtime_ns, status.st_size)
+
+
+@functools.lru_cache(maxsize=4)
+def _read(path: Path, _changed: int, _size: int) -> KnownHosts:
+    return KnownHosts(path.read_text(encoding="utf-8", errors="replace"))
+
+
+@functools.cache
+def strict(device_type: str) -> Any:
+    """Netmiko's class for a type of device, refusing every host key that is not in the file."""
+    netmiko: Any = ssh_dispatcher(device_type)
+
+    class Strict(netmiko):  # type: ignore[misc]  # the class depends on the type of device
+        """Netmiko itself would read the whole file for each connection."""
+
+        def __init__(self, *, known_hosts: Path, **arguments: Any) -> None:
+            self._known_hosts = known_hosts
+            super().__init__(**arguments)
+
+        def _build_ssh_client(self) -> SSHClient:
+            client = SSHClient()
+            known = known_hosts(self._known_hosts)
+            for name in self._names():
+                for key in known.keys(name):
+                    client.get_host_keys().add(name, key.get_name(), key)
+            client.set_missing_host_key_policy(RejectPolicy())
+            return client
+
+        def _names(self) -> Iterator[str]:
+            """Every name by which the connection may come to know the device."""
+            places = {(self.host, self.port)}
+            if self.ssh_config_file and Path(self.ssh_config_file).expanduser().exists():
+                config = SSHConfig.from_path(str(Path(self.ssh_config_file).expanduser()))
+                found = config.lookup(self.host)
+                places.add((found["hostname"], int(found.get("port") or self.port)))
+            for host, port in places:
+                yield host if port == 22 else f"[{host}]:{port}"
+
+    return Strict
