@@ -158,8 +158,8 @@ class Terminal:
         self.write("".join(lines))
 
     async def _wait(self) -> None:
-        await self.flush()
         self._more.clear()
+        await self.flush()
         await self._more.wait()
         if self._channel.is_closing():
             raise HungUpError

@@ -19,7 +19,7 @@ from pcg_netops.push.lines import CommandLine, Dialect, check_sendable
 DIALECT = Dialect(
     comment="!",
     prompt=re.compile(r"[\w.\-]{1,64}(?:\([^()\s]{1,40}\))?[#>]"),
-    accompaniment=re.compile(r"(?!)"),
+    accompaniment=None,
     # What is not said with a percent sign, and questions: nothing that we send should be asked
     # about. Some notices begin with a percent sign as well.
     refusal=re.compile(
@@ -31,6 +31,7 @@ DIALECT = Dialect(
 )
 _FILE = "iosxe.conf"
 _NONE_PENDING = "No Rollback Confirmed Change pending"
+_TIMER = "show archive config rollback timer"
 _MOST_MINUTES = 120
 _LEAVING = re.compile(r"exit(-\S+)?|end")
 
@@ -51,25 +52,23 @@ class IosXe:
         return self._line.broken
 
     def running(self) -> Running:
-        return {_FILE: self._listing("show running-config")}
-
-    def _saved(self) -> Running:
-        return {_FILE: self._listing("show startup-config")}
+        return {_FILE: _whole(self._line, *self._line.run("show running-config"))}
 
     def pending(self) -> bool:
-        return _NONE_PENDING not in self._timer()
+        return self._armed(*self._line.run(_TIMER))
 
     def stage(self, change: Change) -> None:
         """IOS-XE checks no line before it takes it."""
         check_sendable(self._name, change.lines)
-        if "not enabled" in self._line.run("show archive"):
+        archive, timer = self._line.run("show archive", _TIMER)
+        if "not enabled" in archive:
             raise self._line.failed(
                 "keeps no archive, without which it cannot put anything back by itself",
                 remedy="configure 'archive' with a 'path' on this device",
             )
-        if self.pending():
+        if self._armed(timer):
             raise self._line.failed(
-                f"somebody's change waits to be confirmed:\n{self._timer()}",
+                f"somebody's change waits to be confirmed:\n{timer}",
                 remedy="confirm or revert it on the device, or wait until its time is up",
             )
         if difference := change.difference_from_base(self.running):
@@ -78,9 +77,9 @@ class IosXe:
             )
 
     def arm(self, seconds: int) -> None:
-        said = self._line.run(f"configure terminal revert timer {_timer_minutes(seconds)}")
-        self._leave()
-        if "Backing up current running config" not in said or not self.pending():
+        arming = f"configure terminal revert timer {_timer_minutes(seconds)}"
+        said, _, timer = self._line.run(arming, "end", _TIMER)
+        if "Backing up current running config" not in said or not self._armed(timer):
             raise self._line.failed(
                 f"did not keep what runs:\n{said}",
                 remedy="check the archive's path and the free space on this device",
@@ -106,18 +105,18 @@ class IosXe:
 
     def extend(self, change: Change, seconds: int) -> None:
         number = _timer_minutes(seconds)
-        said = self._line.run(f"configure revert timer {number}")
-        if said or not re.search(rf"Timer value: {number} min", self._timer()):
+        said, timer = self._line.run(f"configure revert timer {number}", _TIMER)
+        if said or not re.search(rf"Timer value: {number} min", timer):
             raise self._line.failed(f"did not take more time:\n{said}")
 
     def confirm(self, change: Change) -> None:
-        said = self._line.run("configure confirm") if self.pending() else _NONE_PENDING
+        said, timer = self._line.run("configure confirm", _TIMER)
         if _NONE_PENDING in said and not change.arrived(self.running):
             raise self._line.failed("the time was up: it has put back what ran before")
-        if self.pending():
+        if self._armed(timer):
             raise self._line.failed(f"did not confirm:\n{said}")
-        said = self._line.run("write memory")
-        if "[OK]" not in said or change.residue(self._saved):
+        said, saved = self._line.run("write memory", "show startup-config")
+        if "[OK]" not in said or change.residue(lambda: {_FILE: _whole(self._line, saved)}):
             raise self._line.failed(
                 f"runs the change, but has not saved it for its next start:\n{said}",
                 remedy="make room on the device, then 'write memory'",
@@ -126,8 +125,8 @@ class IosXe:
     def revert(self, change: Change) -> None:
         self._leave()
         if self.pending():
-            said = self._line.run("configure revert now")
-            if self.pending():
+            said, timer = self._line.run("configure revert now", _TIMER)
+            if self._armed(timer):
                 raise self._line.failed(f"did not go back:\n{said}")
         if difference := change.difference_from_base(self.running):
             raise self._line.failed(f"is not as it was before:\n{difference}")
@@ -145,21 +144,22 @@ class IosXe:
                 f"no privileged mode: {said.strip()}", remedy="give the right enable password"
             )
 
-    def _listing(self, command: str) -> str:
-        text = self._line.run(command)
-        if not re.search(r"^end\s*$", text, re.MULTILINE):
-            raise self._line.failed(f"did not print the whole of '{command}':\n{text[-200:]}")
-        return text
-
-    def _timer(self) -> str:
-        said = self._line.run("show archive config rollback timer")
-        if _NONE_PENDING not in said and "Timer value" not in said:
-            raise self._line.failed(f"does not tell whether a revert timer runs:\n{said}")
-        return said
+    def _armed(self, timer: str) -> bool:
+        """What `show archive config rollback timer` says."""
+        if _NONE_PENDING not in timer and "Timer value" not in timer:
+            raise self._line.failed(f"does not tell whether a revert timer runs:\n{timer}")
+        return _NONE_PENDING not in timer
 
     def _leave(self) -> None:
         if "(" in self._line.prompt:
             self._line.run("end")
+
+
+def _whole(line: CommandLine, text: str) -> str:
+    """A configuration as it was printed. Raises PushError if its end is lacking."""
+    if not re.search(r"^end\s*$", text, re.MULTILINE):
+        raise line.failed(f"did not print the whole configuration:\n{text[-200:]}")
+    return text
 
 
 def _timer_minutes(seconds: int) -> int:

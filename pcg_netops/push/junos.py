@@ -48,8 +48,8 @@ class Junos:
         line.begin([])
         if not line.prompt.endswith("> "):  # the shell, where root lands
             line.run("cli")
-        for option in ("screen-width 511", "screen-length 0", "complete-on-space off"):
-            line.run(f"set cli {option}")
+        options = ("screen-width 511", "screen-length 0", "complete-on-space off")
+        line.run(*(f"set cli {option}" for option in options))
 
     @property
     def broken(self) -> bool:
@@ -81,7 +81,7 @@ class Junos:
             )
         try:
             self._load(change)
-            said = self._line.run("commit check")
+            [said] = self._line.run("commit check")
             if "configuration check succeeds" not in said:
                 raise self._line.failed(f"the change does not pass the check:\n{said}")
         except PushError:
@@ -112,7 +112,7 @@ class Junos:
                 return
             raise self._line.failed("the time was up: it has put back what ran before")
         self._enter()
-        said = self._line.run(f'commit comment "{_comment(change)} confirmed"')
+        [said] = self._line.run(f'commit comment "{_comment(change)} confirmed"')
         if "commit complete" not in said or self.pending():
             raise self._line.failed(f"did not confirm:\n{said}")
         self.verify(change)
@@ -123,8 +123,8 @@ class Junos:
         if self.pending():
             number = self._commits_of(change)
             self._enter()
-            said = self._line.run(f"rollback {number}")
-            said += self._line.run(f'commit comment "{_comment(change)} reverted"')
+            undo = (f"rollback {number}", f'commit comment "{_comment(change)} reverted"')
+            said = "\n".join(self._line.run(*undo))
             if "commit complete" not in said or self.pending():
                 raise self._line.failed(f"did not go back:\n{said}")
             self._discard()
@@ -141,12 +141,12 @@ class Junos:
 
     def _run(self, command: str) -> str:
         """An operational command, in whichever mode."""
-        return self._line.run(f"run {command}" if self._configuring else command)
+        return self._line.run(f"run {command}" if self._configuring else command)[0]
 
     def _enter(self) -> None:
         if self._configuring:
             return
-        said = self._line.run("configure exclusive")
+        [said] = self._line.run("configure exclusive")
         if not self._configuring:
             raise self._line.failed(
                 f"the configuration cannot be locked:\n{said}",
@@ -156,8 +156,7 @@ class Junos:
     def _discard(self) -> None:
         """Out of configuration mode, without what is not committed."""
         if self._configuring and not self._line.broken:
-            self._line.run("rollback 0")
-            self._line.run("exit configuration-mode")
+            self._line.run("rollback 0", "exit configuration-mode")
 
     def _load(self, change: Change) -> None:
         self._line.write("load set terminal\n")
@@ -173,7 +172,7 @@ class Junos:
 
     def _commit_confirmed(self, change: Change, seconds: int) -> None:
         command = f'commit confirmed {minutes(seconds)} comment "{_comment(change)}"'
-        said = self._line.run(command)
+        [said] = self._line.run(command)
         if "commit complete" not in said or _PENDING not in self._line.said:
             raise self._line.failed(f"did not commit:\n{said}")
 

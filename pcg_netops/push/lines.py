@@ -37,7 +37,7 @@ class Dialect:
 
     comment: str  # what begins a line that does nothing
     prompt: re.Pattern[str]  # a whole prompt
-    accompaniment: re.Pattern[str]  # whole lines that come with a prompt and say nothing
+    accompaniment: re.Pattern[str] | None  # whole lines that come with a prompt and say nothing
     refusal: re.Pattern[str]  # found in the answer to a line that was not carried out
     takes_ahead: bool  # whether lines may be sent before the last one is answered
 
@@ -78,12 +78,11 @@ class CommandLine:
         while not _SOME_PROMPT.fullmatch(text.rpartition("\n")[2]):
             text += self._read(lambda _: "the log-in", text)
         self.prompt = text.rpartition("\n")[2]
-        for setting in settings:
-            self.run(setting)
+        self.run(*settings)
 
-    def run(self, command: str) -> str:
-        """The answer to one command. Raises PushError if there is none."""
-        return self._exchange([command])[0]
+    def run(self, *commands: str) -> list[str]:
+        """The answer to each command, whatever it is. Raises PushError if there is none."""
+        return self._exchange(commands)
 
     def send(self, lines: Sequence[str], numbers: Sequence[int]) -> None:
         """Send lines, and stop at the first that the device does not accept.
@@ -131,7 +130,10 @@ class CommandLine:
 
     def answer(self) -> str:
         """What the device says until it has taken a mark that is sent now."""
-        return self._exchange([])[0]
+        before = self.prompt
+        self._exchange([])
+        said = self.said.rpartition(f"{self._dialect.comment} pcg ")[0]
+        return self._stripped(said.removeprefix(before).split("\n")[:-1])
 
     def close(self, farewell: str) -> None:
         """Log out, and break the connection."""
@@ -142,7 +144,7 @@ class CommandLine:
     def _exchange(
         self, sent: Sequence[str], named: Sequence[str] = (), numbers: Sequence[int] = ()
     ) -> list[str]:
-        """The answer to each line; without lines, all that is said before the next prompt."""
+        """The answer to each line."""
         mark = f"{self._dialect.comment} pcg {random.token_hex(4)}"
         typed = [*sent, mark]
         places = [f"line {n}: {line}" for n, line in zip(numbers, named, strict=True)] or sent
@@ -160,7 +162,7 @@ class CommandLine:
         self.said = text = self._until(mark, text, waiting)
         answers, missing = self._part(text, typed)
         if missing is None:
-            return answers if sent else [self._stripped(text[: text.rindex(mark)].split("\n"))]
+            return answers
         if missing and named and self._dialect.refusal.search(answers[-1]):
             raise self.rejected(numbers[missing - 1], named[missing - 1], answers[-1])
         raise self.failed(f"{places[missing]} was not taken:\n{text}")
@@ -203,8 +205,9 @@ class CommandLine:
         return prefix == "" or bool(self._dialect.prompt.fullmatch(prefix))
 
     def _stripped(self, rows: Sequence[str]) -> str:
-        kept = [row for row in rows if not self._dialect.accompaniment.fullmatch(row)]
-        return "\n".join(kept).strip("\n")
+        if plain := self._dialect.accompaniment:
+            rows = [row for row in rows if not plain.fullmatch(row)]
+        return "\n".join(rows).strip("\n")
 
     def _read(self, waiting: Callable[[str], str], text: str) -> str:
         """What comes next; `waiting` says, of the text so far, what is being waited for."""

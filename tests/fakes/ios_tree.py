@@ -232,7 +232,7 @@ class Editor:
                 here.below[line] = section
             self._path.append((below, section))
             return
-        sequence = _SEQUENCE.match(line)
+        sequence = _SEQUENCE.match(line) if line.startswith("ip prefix-list ") else None
         if sequence and line not in here.below:
             taken = next((old for old in here.below if old.startswith(sequence[0] + " ")), None)
             if taken:
@@ -245,7 +245,7 @@ class Editor:
         if line == "shutdown" and self.mode != "config-if":
             raise LineError("% Incomplete command.\n\n")
         single = _SINGLE.match(line)
-        old = next((o for o in here.below if single and _same(o, line)), None)
+        old = next((o for o in here.below if _same(o, line)), None) if single else None
         if old:  # in the old one's place
             here.below = {line if o == old else o: s for o, s in here.below.items()}
         else:

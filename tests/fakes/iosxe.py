@@ -67,8 +67,8 @@ class FakeIosXe(FakeDevice):
 
     @property
     def hostname(self) -> str:
-        lines = [line for line in self.running.below if line.startswith("hostname ")]
-        return lines[0].split()[1] if lines else "Router"
+        lines = self.running.below
+        return next((line.split()[1] for line in lines if line.startswith("hostname ")), "Router")
 
     def arm(self, minutes: int) -> None:
         if self._timer:
