@@ -32,6 +32,11 @@ import_app = typer.Typer(
 )
 app.add_typer(import_app, name="import")
 
+hosts_app = typer.Typer(
+    help="What devices show before anybody logs in.", no_args_is_help=True, rich_markup_mode=None
+)
+app.add_typer(hosts_app, name="hosts")
+
 WorkspaceOption = Annotated[
     Path, typer.Option("--workspace", "-w", help="Folder that holds inventory/ and templates/.")
 ]
@@ -369,3 +374,20 @@ def topology(
     write_whole(path, text)
     write_startup(folder, render_stage(stand_ins(loaded), all_stages[0]))
     typer.echo(f"wrote {path.relative_to(loaded.root)} and the startup files beside it")
+
+
+@hosts_app.command()
+def trust(
+    names: Annotated[list[str] | None, typer.Argument(help="Which; otherwise all.")] = None,
+    workspace: WorkspaceOption = HERE,
+    write: Annotated[
+        bool, typer.Option("--write", help="Write new keys to inventory/known_hosts.")
+    ] = False,
+    ssh_config: Annotated[
+        Path, typer.Option("--ssh-config", help="SSH's configuration file, for jump hosts.")
+    ] = Path("~/.ssh/config"),
+) -> None:
+    """Show the host keys of devices, and trust new ones only if asked to."""
+    from pcg_netops.cli.trusting import trust
+
+    raise typer.Exit(trust(workspace, names or [], ssh_config, write=write))

@@ -156,7 +156,7 @@ def _merge(host: Entry, groups: dict[str, Entry], defaults: Entry) -> Entry:
         field: next(
             (value for entry in sources if (value := getattr(entry, field)) is not None), None
         )
-        for field in ("hostname", "port", "username", "platform")
+        for field in ("hostname", "port", "username", "platform", "login")
     }
     data = {key: value for entry in reversed(sources) for key, value in entry.data.items()}
     return Entry(**values, groups=host.groups, data=data)

@@ -11,6 +11,15 @@ from typing import Annotated, Any
 from pydantic import Field, RootModel
 
 from pcg_netops.model.base import Model, Name, Names
+from pcg_netops.model.secret import SecretReference
+
+
+class Login(Model):
+    """How to log in, where the SSH agent's keys do not do. It says where secrets are kept."""
+
+    password: SecretReference | None = None
+    key_file: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9._~/+-]{1,200}$")] = None
+    enable: SecretReference | None = None
 
 
 class Entry(Model):
@@ -21,6 +30,7 @@ class Entry(Model):
     username: Name | None = None
     platform: Name | None = None
     groups: Names = ()
+    login: Login | None = None
     data: Annotated[dict[str, Any], Field(default_factory=dict)]
 
 

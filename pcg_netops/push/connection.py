@@ -5,8 +5,9 @@ ConnectHandler, and ours:
 
 - `name`: what errors call the device;
 - `known_hosts`: the file that holds its host key; every other key is refused;
-- `dial`: opens the TCP connection (a lab's management network is not this machine's);
+- `dial`: opens the connection (a lab's management network is not this machine's; a jump host);
 - `private_key`: an Ed25519 key as text, which never touches a disk;
+- `credentials`: gives further arguments, such as a password, when they are needed;
 - `secrets`: gives values to the markers in what is sent; what a device prints is told without them;
 - `silence_s`: after how many seconds without a word a device with a command line has failed.
 """
@@ -75,6 +76,8 @@ def log_in(platform: Platform, arguments: dict[str, Any]) -> Driver:
     name: str = arguments.pop("name", arguments["host"])
     secrets: Secrets = arguments.pop("secrets", None) or Secrets(looked_up({}, Path()))
     silence_s: float = arguments.pop("silence_s", SILENCE_S)
+    credentials: Callable[[], dict[str, Any]] = arguments.pop("credentials", dict)
+    arguments |= credentials()
     try:
         netmiko = _connected(platform, arguments)
     except (NetmikoBaseException, SSHException, OSError) as error:

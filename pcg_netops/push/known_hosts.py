@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from netmiko import ssh_dispatcher
-from paramiko import HostKeys, PKey, RejectPolicy, SSHClient, SSHConfig
+from paramiko import HostKeys, PKey, RejectPolicy, SSHClient
 from paramiko.hostkeys import HostKeyEntry, InvalidHostKey
 
 _reading = threading.Lock()
@@ -87,20 +87,10 @@ def strict(device_type: str) -> Any:
         def _build_ssh_client(self) -> SSHClient:
             client = SSHClient()
             known = known_hosts(self._known_hosts)
-            for name in self._names():
-                for key in known.keys(name):
-                    client.get_host_keys().add(name, key.get_name(), key)
+            name = self.host if self.port == 22 else f"[{self.host}]:{self.port}"
+            for key in known.keys(name):
+                client.get_host_keys().add(name, key.get_name(), key)
             client.set_missing_host_key_policy(RejectPolicy())
             return client
-
-        def _names(self) -> Iterator[str]:
-            """Every name by which the connection may come to know the device."""
-            places = {(self.host, self.port)}
-            if self.ssh_config_file and Path(self.ssh_config_file).expanduser().exists():
-                config = SSHConfig.from_path(str(Path(self.ssh_config_file).expanduser()))
-                found = config.lookup(self.host)
-                places.add((found["hostname"], int(found.get("port") or self.port)))
-            for host, port in places:
-                yield host if port == 22 else f"[{host}]:{port}"
 
     return Strict

@@ -1,0 +1,84 @@
+"""`pcg hosts trust`: devices' host keys, shown first and written only on demand."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+from paramiko import PKey
+
+from pcg_netops.errors import ExitCode, InputError, PushError
+from pcg_netops.files import write_whole
+from pcg_netops.inventory.workspace import load_workspace
+from pcg_netops.inventory.yamlfile import did_you_mean
+from pcg_netops.push.known_hosts import KnownHosts, known_hosts
+from pcg_netops.push.login import Place, host_key, known_hosts_of, place_of
+
+_AT_ONCE = 32
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """The key of one device now, or why there is none."""
+
+    name: str
+    place: Place
+    key: PKey | None
+    wrong: str = ""
+
+    def state(self, known: KnownHosts) -> str:
+        if self.key is None:
+            return "no key"
+        found = known.keys(self.place.name)
+        if self.key in found:
+            return "known"
+        return "CHANGED" if found else "new"
+
+
+def trust(root: Path, names: list[str], ssh_config: Path, *, write: bool) -> ExitCode:
+    """Show the host key of each device beside what is known; write the new ones if asked to.
+
+    FAIL if a device shows another key than the known one, or none.
+    """
+    workspace = load_workspace(root)
+    for name in names:
+        if name not in workspace.hosts:
+            raise InputError(f"no host '{name}'", remedy=did_you_mean(name, workspace.hosts))
+    file = known_hosts_of(workspace)
+    known = known_hosts(file)
+
+    def one(name: str) -> _Shown:
+        place = place_of(workspace.hosts[name], ssh_config)
+        try:
+            return _Shown(name, place, host_key(name, place))
+        except PushError as error:
+            return _Shown(name, place, None, error.message)
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        found = list(pool.map(one, names or workspace.hosts))
+    for shown in found:
+        said = f"{shown.key.get_name()} {shown.key.fingerprint}" if shown.key else shown.wrong
+        typer.echo(f"{shown.state(known):<8} {shown.name:<24} {shown.place.name:<22} {said}")
+    new = [shown for shown in found if shown.state(known) == "new"]
+    if new:
+        _offer(file, new, write=write)
+    bad = [shown for shown in found if shown.state(known) in ("CHANGED", "no key")]
+    return ExitCode.FAIL if bad else ExitCode.PASS
+
+
+def _offer(file: Path, new: list[_Shown], *, write: bool) -> None:
+    if not write:
+        typer.echo("nothing was written: compare the fingerprints, then add --write")
+        return
+    lines = [
+        f"{shown.place.name} {shown.key.get_name()} {shown.key.get_base64()}\n"
+        for shown in new
+        if shown.key
+    ]
+    before = file.read_text(encoding="utf-8") if file.exists() else ""
+    if before and not before.endswith("\n"):
+        before += "\n"
+    write_whole(file, before + "".join(lines))
+    typer.echo(f"wrote {len(lines)} to {file}")
