@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
+from pcg_netops.diff import DeviceChange, residue, stale
 from pcg_netops.render import Artifact
 
 # The texts that a device prints of what it runs, by the names of the files that they correspond to.
@@ -41,6 +43,28 @@ class Change:
     def arrived(self, running: Callable[[], Running]) -> bool:
         """Whether it is certain that this runs."""
         return self.from_intended is not None and not self.from_intended(running())
+
+
+def planned(change: DeviceChange, label: str, *, back: bool = False) -> Change:
+    """The change that was planned for a device; with `back`, what undoes it once it was made."""
+    if back:
+        change = change.model_copy(
+            update={
+                "base": change.intended,
+                "intended": change.base,
+                "remediation": change.back_out,
+                "back_out": change.remediation,
+            }
+        )
+    return Change(
+        files={
+            name: Artifact(change.device, name, change.intended[name]) for name in change.replaced
+        },
+        lines=change.remediation,
+        from_intended=partial(residue, change),
+        from_base=partial(stale, change),
+        label=label,
+    )
 
 
 class Driver(Protocol):

@@ -160,8 +160,61 @@ class Section:
             yield from section.lines(depth + 1)
             if line.startswith("address-family"):
                 yield " " * depth + "exit-address-family"
-            if depth == 0 and section.below:
+            if depth == 0 and (section.below or isinstance(section, AccessList)):
                 yield "!"
+
+
+@dataclass
+class Entry:
+    """An entry of an access list, and the remarks that come and go with it."""
+
+    number: int
+    said: str
+    remarks: list[str] = field(default_factory=list)
+
+
+@dataclass
+class AccessList(Section):
+    """Entries by their numbers. A remark belongs to its number's entry, or to the next [K]."""
+
+    entries: list[Entry] = field(default_factory=list)
+    early: dict[int, list[str]] = field(default_factory=dict)  # remarks of entries to come; 0: next
+
+    def copy(self) -> AccessList:
+        entries = [Entry(e.number, e.said, list(e.remarks)) for e in self.entries]
+        return AccessList({}, entries, {n: list(remarks) for n, remarks in self.early.items()})
+
+    def lines(self, depth: int = 0) -> Iterator[str]:
+        for entry in self.entries:
+            for said in (*entry.remarks, entry.said):
+                yield f"{' ' * depth}{entry.number} {said}"
+
+    def take(self, line: str, negated: bool) -> None:
+        """Carry out one line below `ip access-list`. Raises LineError."""
+        first, _, rest = line.partition(" ")
+        number, said = (int(first), rest) if first.isdigit() else (0, line)
+        entry = next((e for e in self.entries if number == e.number or said == e.said), None)
+        if negated and entry:
+            if said == "remark":
+                entry.remarks.clear()
+            else:
+                self.entries.remove(entry)
+        elif negated:
+            raise LineError("% Can't delete: no such entry\n")
+        elif said.startswith("remark "):
+            remarks = entry.remarks if entry and number else self.early.setdefault(number, [])
+            remarks.append(said)
+        elif entry and number == entry.number:
+            raise LineError("% Duplicate sequence number\n")
+        elif not entry:
+            number = number or max([e.number for e in self.entries], default=0) // 10 * 10 + 10
+            remarks = self.early.pop(number, []) or self.early.pop(0, [])
+            self.entries.append(Entry(number, said, remarks))
+            self.entries.sort(key=lambda e: e.number)
+
+    def resequence(self, first: int, step: int) -> None:
+        for place, entry in enumerate(self.entries):
+            entry.number = first + place * step
 
 
 class LineError(Exception):
@@ -206,10 +259,24 @@ class Editor:
         if positive in _SAY_NOTHING_ALONE:
             raise LineError("% Incomplete command.\n\n")
         here = self._path[-1][1]
-        if negated:
+        if isinstance(here, AccessList):
+            if not lost:
+                here.take(positive, negated)
+        elif positive.startswith("ip access-list resequence "):
+            self._resequence(positive, lost)
+        elif negated:
             self._remove(here, positive, lost)
         else:
             self._add(here, positive, lost)
+
+    def _resequence(self, line: str, lost: bool) -> None:
+        name, first, step = line.split()[3:]
+        found = [s for header, s in self._root.below.items() if header.split()[-1:] == [name]]
+        lists = [section for section in found if isinstance(section, AccessList)]
+        if not lists:
+            raise LineError("% Access list does not exist\n")
+        if not lost:
+            lists[0].resequence(int(first), int(step))
 
     def _knows(self, line: str) -> bool:
         mode = self.mode
@@ -227,7 +294,8 @@ class Editor:
     def _add(self, here: Section, line: str, lost: bool) -> None:
         below = next((b for p, b in _OPENERS[self.mode] if p.fullmatch(line)), None)
         if below:
-            section = here.below.get(line) or Section()
+            made = AccessList if below in ("config-ext-nacl", "config-std-nacl") else Section
+            section = here.below.get(line) or made()
             if not lost:
                 here.below[line] = section
             self._path.append((below, section))

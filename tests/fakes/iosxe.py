@@ -137,7 +137,9 @@ class _Shell:
             if self._editor.leave():
                 self._editor = None
             return
-        if words.startswith("banner "):
+        if words.startswith("do "):
+            await self._execute(words.removeprefix("do "), fault)
+        elif words.startswith("banner "):
             await self._banner(words, fault)
         elif not words.startswith("no username ") or await self._sure():
             try:
@@ -175,7 +177,7 @@ class _Shell:
     async def _execute(self, words: str, fault: Fault | None) -> None:
         device, terminal = self._device, self._terminal
         lost = fault is not None and fault.kind is Kind.LOSE
-        if words == "" or words.startswith("!"):
+        if words == "" or words.startswith(("!", "clear ip bgp ")):
             return
         if match := _TERMINAL.fullmatch(words):
             terminal.length = int(match[2]) if match[1] == "length" else terminal.length

@@ -74,6 +74,16 @@ class Statements:
         self.remarks = {m: r for m, r in self.remarks.items() if m[: len(path)] != path}
         return bool(gone)
 
+    def insert(self, path: Path, before: Path) -> bool:
+        """Put what is at a path before what is at another; whether both are there."""
+        moved = {known: None for known in self.paths if known[: len(path)] == path}
+        rest = [known for known in self.paths if known not in moved]
+        at = next((n for n, known in enumerate(rest) if known[: len(before)] == before), None)
+        if not moved or at is None:
+            return False
+        self.paths = dict.fromkeys([*rest[:at], *moved, *rest[at:]])
+        return True
+
     def wrong(self) -> list[str]:
         """What `commit check` finds: policies that are used and not defined."""
         defined = {p[2] for p in self.paths if p[:2] == ("policy-options", "policy-statement")}
@@ -103,7 +113,7 @@ class Editor:
         if verb in ("top", "up"):
             self.level = self.level[:-1] if verb == "up" else ()
             return ""
-        if verb not in ("set", "delete", "deactivate", "activate", "edit", "annotate"):
+        if verb not in ("set", "delete", "deactivate", "activate", "edit", "annotate", "insert"):
             raise StatementError(verb, tokens[0].start())
         if len(words) < 2 or path[0] not in _HIERARCHIES:
             bad = tokens[min(1, len(tokens) - 1)]
@@ -120,6 +130,11 @@ class Editor:
         elif verb == "delete":
             if not self.candidate.delete(path):
                 return "warning: statement not found\n"
+        elif verb == "insert":
+            # "insert … term one before term another": the word comes again
+            moved, other = path[:-3], (*path[:-5], *path[-2:])
+            if path[-3] != "before" or not self.candidate.insert(moved, other):
+                return "error: statement not found\n"
         elif verb == "annotate":
             self.candidate.remarks[path[:-1]] = path[-1]
         elif not self.candidate.has(path):
