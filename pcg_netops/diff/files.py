@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pcg_netops.diff.unified import unified_diff
 from pcg_netops.render import Artifacts
 
 
@@ -27,14 +27,8 @@ def diff_artifacts(before: Artifacts, after: Artifacts, context: int = 3) -> Ite
             if texts[0] == texts[1]:
                 continue
             label = f"{device}/{name}"
-            lines = difflib.unified_diff(
-                texts[0].splitlines(keepends=True),
-                texts[1].splitlines(keepends=True),
-                f"a/{label}",
-                f"b/{label}",
-                n=context,
-            )
-            yield FileDiff(device, name, "".join(lines))
+            a, b = (text.splitlines(keepends=True) for text in texts)
+            yield FileDiff(device, name, "".join(unified_diff(a, b, label, context)))
 
 
 def changed_files(before: Artifacts, after: Artifacts) -> Artifacts:
