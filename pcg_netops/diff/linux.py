@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 # What `vtysh` prints about itself around a configuration.
 _SILENT = re.compile(r"(Building configuration|Current configuration|frr version |end$)")
 _MARKER = re.compile(r"pcg_secret_[a-z0-9-]+_")
-_SECRET = re.compile(r"(.*\b(?:password|secret|psk|key))[ =]+(?!pcg_secret_)\S+")
+# The number of a key is none: `server 192.0.2.1 key 1`.
+_SECRET = re.compile(r"(.*\b(?:password|secret|psk|key(?! \d{1,5}$)))[ =]+(?!pcg_secret_)\S+")
 
 
 def standard(text: str) -> str:

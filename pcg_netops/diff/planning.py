@@ -16,6 +16,7 @@ from pcg_netops.diff.junos import change as junos_change
 from pcg_netops.diff.junos import scope as junos_scope
 from pcg_netops.diff.ways import BothWays
 from pcg_netops.errors import InputError, InputErrors
+from pcg_netops.platforms import PLATFORMS
 from pcg_netops.render import Artifacts
 
 
@@ -57,10 +58,10 @@ _MANY = 64  # devices, from which on more processes are worth their start
 
 
 def rendered(platform: str, files: Files) -> dict[str, str]:
-    """What renderings say: all of their files, or the one that says everything."""
+    """What renderings say: all files that a push carries, or the one that says everything."""
     language = LANGUAGES[platform]
     if not language.readable:
-        return dict(files)
+        return _sent(platform, files)
     return {language.readable[0]: _one_of(language, files)}
 
 
@@ -69,6 +70,7 @@ def held(platform: str, running: Files, renderings: Iterable[Files]) -> dict[str
     language = LANGUAGES[platform]
     known = list(renderings)
     if not language.readable:
+        known = [_sent(platform, files) for files in known]
         names = dict.fromkeys(name for files in known for name in files)
         return {
             name: language.managed(running.get(name, ""), [f[name] for f in known if name in f])
@@ -76,6 +78,11 @@ def held(platform: str, running: Files, renderings: Iterable[Files]) -> dict[str
         }
     texts = [_one_of(language, files) for files in known]
     return {language.readable[0]: language.managed(_one_of(language, running), texts)}
+
+
+def _sent(platform: str, files: Files) -> dict[str, str]:
+    """Those files that a push carries: the others are no part of a change set."""
+    return {name: text for name, text in files.items() if name in PLATFORMS[platform].delivered}
 
 
 def _one_of(language: Language, files: Files) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 
 import pytest
 
@@ -16,7 +17,8 @@ from pcg_netops.design.steering import Stage, find_stage, stages
 from pcg_netops.inventory.workspace import Workspace, load_workspace
 from pcg_netops.lab.netns import NetnsLab
 from pcg_netops.model.device import Device
-from pcg_netops.probes.injection import Injector
+from pcg_netops.model.flow import Protocol
+from pcg_netops.probes.injection import Injection, Injector
 from pcg_netops.render import render_stage
 from tests.conftest import REPOSITORY
 
@@ -144,3 +146,29 @@ def test_a_device_that_passes_nothing_was_not_tested(running: Running) -> None:
         "not tested: pcg-a did not pass a permitted packet either"
     }
     assert {i.verdict for i in found if i not in untested} == {Verdict.PASS}
+
+
+def test_a_core_takes_from_a_partner_only_its_own_addresses(running: Running) -> None:
+    network = running.workspace.network
+    core = next(d for d in running.devices.values() if network.nodes[d.name].domain == "psn")
+    link = next(i for i in core.interfaces if i.peer == "agency-j")
+    sources = {
+        str(network.sites["agency-j"].prefix.network_address + 61): True,
+        str(network.sites["force-a"].prefix.network_address + 61): False,  # of another domain
+        str(network.sites["psn-shared"].prefix.network_address + 61): False,  # of its own
+        "192.168.1.1": False,
+    }
+    tries = [
+        Injection(
+            device=core.name,
+            device_interface=link.name,
+            neighbour=link.peer,
+            interface=link.peer_interface,
+            source=IPv4Address(source),
+            target=network.nodes["pcg-a"].nat["psn"].network_address + 1,
+            protocol=Protocol.UDP,
+            port=53,
+        )
+        for source in sources
+    ]
+    assert Injector(running.lab).passed(tries) == list(sources.values())
