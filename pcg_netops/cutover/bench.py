@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Set
 from dataclasses import replace
 from functools import partial
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +121,50 @@ def wrong_routes(lab: Lab, devices: Mapping[str, Device]) -> str:
                 if said
             )
         time.sleep(_POLL_S)
+
+
+def wait_watched(lab: Lab, devices: Mapping[str, Device]) -> None:
+    """Return when every BFD session of the design is up. Raises LabError naming those that are not.
+
+    BGP comes up without it, and then a failure without loss of carrier goes unnoticed for as long
+    as BGP's hold time.
+    """
+    unsettled = {name: watched for name, device in devices.items() if (watched := _watched(device))}
+    deadline = time.monotonic() + _CONVERGENCE_LIMIT_S
+    while True:
+        unsettled = {
+            name: left
+            for name, watched in unsettled.items()
+            if (left := watched - _bfd_peers_up(lab, name))
+        }
+        if not unsettled:
+            return
+        if time.monotonic() > deadline:
+            said = "; ".join(
+                f"{name} to {', '.join(map(str, sorted(peers)))}"
+                for name, peers in unsettled.items()
+            )
+            raise LabError(
+                f"BFD did not come up in {_CONVERGENCE_LIMIT_S:g} s: {said}",
+                remedy="look at 'show bfd peers' on both nodes, and at what their filters admit",
+            )
+        time.sleep(_POLL_S)
+
+
+def _watched(device: Device) -> set[IPv4Address]:
+    sessions = device.bgp.sessions if device.bgp else ()
+    return {session.peer_address for session in sessions if session.up and session.bfd}
+
+
+def _bfd_peers_up(lab: Lab, node: str) -> set[IPv4Address]:
+    done = lab.run(node, ["vtysh", "-d", "bfdd", "-c", "show bfd peers json"])
+    if done.returncode:
+        raise LabError(f"cannot read BFD sessions: {done.stderr.strip()}", place=node)
+    return {
+        IPv4Address(peer["peer"])
+        for peer in json.loads(done.stdout or "[]")
+        if peer["status"] == "up"
+    }
 
 
 def _listed(what: str, prefixes: Set[IPv4Network]) -> str:

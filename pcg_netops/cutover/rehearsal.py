@@ -6,7 +6,14 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pcg_netops.cutover.bench import boot, pusher_for, stand_ins, wait_converged, wrong_routes
+from pcg_netops.cutover.bench import (
+    boot,
+    pusher_for,
+    stand_ins,
+    wait_converged,
+    wait_watched,
+    wrong_routes,
+)
 from pcg_netops.cutover.evidence import Evidence, StepEvidence, StepKind, Verdict, worst
 from pcg_netops.cutover.forbidden import check_forbidden
 from pcg_netops.cutover.judge import Expectation, judge_services
@@ -66,6 +73,7 @@ def rehearse(
         wait_converged(lab, first)
         boot_seconds = round(time.monotonic() - booting, 2)
         progress.say(f"every route is in every kernel after {boot_seconds} s")
+        wait_watched(lab, first)
         with Probes(lab, traffic, settings) as probes:
             run = Run(
                 workspace=workspace,

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from pcg_netops.cutover.bench import wait_converged
+from pcg_netops.cutover.bench import wait_converged, wait_watched
 from pcg_netops.cutover.evidence import DiffEvidence, StepEvidence
 from pcg_netops.cutover.judge import unsettled
 from pcg_netops.cutover.plan import on_backup, waves
@@ -96,6 +96,7 @@ class Run:
 
     def cut_power(self) -> None:
         """Cut the power of every gateway of the new exchange, at one instant."""
+        wait_watched(self.lab, self.designed(self.stage))
         self._probe_fast_services(_FULL_RATE)
         time.sleep(_BEFORE_FAULT_S)
         gateways = self.workspace.network.exchanges[self.cutover.to_exchange].gateways

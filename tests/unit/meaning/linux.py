@@ -99,7 +99,7 @@ def facts_in(files: Mapping[str, str]) -> Facts:
             (kind, IPv4Address(peer))
             for kind, wanted in (
                 ("bgp", ("tcp dport 179 accept", "tcp sport 179 accept")),
-                ("bfd", ("ip ttl 255 udp dport 3784-3785 accept",)),
+                ("bfd", ("ip ttl 255 udp dport { 3784-3785, 4784 } accept",)),
             )
             for peer in {p for line in chains["input"] for p in _set(line, "ip saddr") or ()}
             if all(any(f"ip saddr {peer} {w}" in line for line in chains["input"]) for w in wanted)

@@ -125,7 +125,8 @@ LINUX = [
         ("log-in from everywhere", r'iifname "eth0" (ip saddr \S+ tcp dport 22 accept)', r"\1"),
         ("open control plane", r"(hook input .*policy) drop", r"\1 accept"),
         ("BGP from nobody", r'^.*tcp dport 179 accept comment "bgp dc1-edge1"\n', ""),
-        ("BFD from afar", r"ip ttl 255 (udp dport 3784-3785)", r"\1"),
+        ("BFD from afar", r"ip ttl 255 (udp dport \{ 3784-3785, 4784)", r"\1"),
+        ("BFD of peers with TTL security left out", r"3784-3785, 4784", "3784-3785"),
     ),
 ]
 
