@@ -154,8 +154,12 @@ class NetnsLab(Calls):
 
     def _dial(self) -> sockets.socket:
         ours, theirs = sockets.socketpair()
-        with theirs:
-            self.hand_over(theirs)
+        try:
+            with theirs:
+                self.hand_over(theirs)
+        except PcgError:
+            ours.close()
+            raise
         return ours
 
     def hand_over(self, call: sockets.socket) -> None:
