@@ -20,7 +20,8 @@ from pcg_netops.push.driver import Change, Running
 from pcg_netops.push.secrets import Secrets
 from pcg_netops.render import Artifact
 
-_ENDED = re.compile(r"\r?\n?pcg-ended:(\d+)\r?\n")
+# What precedes the first mark is the echo, and at times the prompt of the command before.
+_PRINTED = re.compile(r"pcg-began:\r?\n(.*?)\r?\n?pcg-ended:(\d+)\r?\n", re.DOTALL)
 
 
 class Shell:
@@ -65,7 +66,7 @@ class Shell:
         """
         try:
             output = self._netmiko.send_command(
-                f"{command}; printf '\\npcg-ended:%d\\n' $?",
+                f"printf 'pcg-began%s\\n' :; {command}; printf '\\npcg-ended:%d\\n' $?",
                 expect_string=r"pcg-ended:\d+\r?\n",
                 read_timeout=timeout,
                 strip_prompt=False,
@@ -78,13 +79,13 @@ class Shell:
                 place=self._name,
                 remedy="look at the device: the command may have run",
             ) from None
-        ended = _ENDED.search(output)
-        if ended is None:
+        whole = _PRINTED.search(output)
+        if whole is None:
             raise PushError(f"'{command}' gave no exit status", place=self._name)
-        printed = self._conceal(output[: ended.start()].replace("\r\n", "\n").strip("\n"))
-        if ended[1] != "0":
+        printed = self._conceal(whole[1].replace("\r\n", "\n").strip("\n"))
+        if whole[2] != "0":
             raise PushError(
-                f"'{command}' failed with status {ended[1]}:\n{printed}",
+                f"'{command}' failed with status {whole[2]}:\n{printed}",
                 place=self._name,
                 remedy="correct the named line; nothing after it was sent",
             )

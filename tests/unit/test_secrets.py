@@ -108,7 +108,7 @@ class _Talkative:
 
     def send_command(self, command: str, **_: object) -> str:
         return (
-            f"+ neighbor 192.0.2.1 password {CANARY}\n"
+            f"hospital$ pcg-began:\n+ neighbor 192.0.2.1 password {CANARY}\n"
             "- neighbor 192.0.2.1 password of-last-year\npcg-ended:1\n"
         )
 
@@ -122,6 +122,7 @@ def test_what_a_device_prints_is_told_without_secrets(workspace: Path) -> None:
     with pytest.raises(PushError) as failed:
         device.run("frr-reload")
     assert "neighbor 192.0.2.1 password" in str(failed.value)
+    assert "hospital$" not in str(failed.value)
     assert CANARY not in str(failed.value)
     assert "of-last-year" not in str(failed.value)
     assert CANARY not in repr(vars(failed.value))
