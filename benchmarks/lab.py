@@ -2,15 +2,14 @@
 
 From nothing to every prefix in every kernel's table; a process of Python's own is part of it. The
 floor is the same daemons with the same files, started by hand in bare network namespaces
-(`floor.py`): no management network, no SSH, no read-only view of the machine. Other lab tools are
-measured side by side where they are installed. `--cycles` and `--kills` start and end, or kill at
+(`floor.py`): no management network, no SSH, no read-only view of the machine. It does not measure
+other lab tools. `--cycles` and `--kills` start and end, or kill at
 random moments, that many labs, and compare the machine before and after.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import os
 import random
@@ -34,7 +33,6 @@ UNSHARE = (
     *("unshare", "--user", "--map-root-user", "--net", "--mount", "--pid", "--uts", "--ipc"),
     *("--fork", "--mount-proc", "--kill-child"),
 )
-PEERS = ("mininet", "munet", "ipmininet")
 TARGET_RATIO = 1.3
 LIMIT_S = 300.0
 
@@ -54,9 +52,6 @@ def main() -> None:
         return
     for count in options.nodes:
         measure(count, options.runs, floor=not options.without_floor)
-    for name in PEERS:
-        if importlib.util.find_spec(name) is None:
-            print(f"{name}: not installed, not measured")
     if options.cycles:
         repeat(options.cycles, "cycles", cycle)
     if options.kills:
