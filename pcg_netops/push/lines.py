@@ -126,6 +126,7 @@ class CommandLine:
         text = ""
         while not words.search(text):
             text += self._read(lambda _: what, text)
+        self.prompt = text.rpartition("\n")[2]  # the next one may have begun to arrive
         return text
 
     def answer(self) -> str:
