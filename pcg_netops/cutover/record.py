@@ -123,6 +123,20 @@ def stalls(probes: Probes, begun: float) -> tuple[StallEvidence, ...]:
     )
 
 
+def that_ran(lab: Workspace, artifacts: Mapping[str, Artifacts]) -> dict[str, Artifacts]:
+    """Of each stage, the files that a push carries: the lab has no daemons for the others."""
+    delivered = {
+        name: platform_named(entry.platform or "").delivered for name, entry in lab.hosts.items()
+    }
+    return {
+        stage: {
+            device: {name: file for name, file in files.items() if name in delivered[device]}
+            for device, files in devices.items()
+        }
+        for stage, devices in artifacts.items()
+    }
+
+
 def digests(artifacts: Mapping[str, Artifacts]) -> dict[str, str]:
     """SHA-256 of every file of every stage, by "stage/device/file"."""
     return {

@@ -25,6 +25,7 @@ from pcg_netops.cutover.record import (
     fidelity,
     not_run,
     stalls,
+    that_ran,
     timeline,
 )
 from pcg_netops.cutover.run import Progress, Run, probe_settings
@@ -109,7 +110,7 @@ def rehearse(
         steps=tuple(done),
         timeline=measured,
         stalls=held_up,
-        artifacts=digests(run.artifacts),
+        artifacts=digests(that_ran(workspace, run.artifacts)),
         devices=devices_that_ran(production, workspace),
         not_run=for_production,
         fidelity=fidelity(production, workspace),
