@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -177,17 +178,18 @@ def cycle(folder: Path, environment: dict[str, str]) -> None:
 
 
 def kill(folder: Path, environment: dict[str, str]) -> None:
-    """`kill -9` of a start at a random moment, or of the lab where the start was quicker."""
+    """`kill -9` of a start at a random moment, or of the lab where that was up already."""
     process = subprocess.Popen(
         [*PCG, "up", "cycle.clab.yml"], cwd=folder, env=environment, stdout=subprocess.DEVNULL
     )
     time.sleep(random.uniform(0, 1.5))  # noqa: S311
     process.send_signal(signal.SIGKILL)
-    if process.wait() == 0:
-        record = json.loads((folder / "run/pcg/cycle/lab.json").read_text())
-        os.kill(record["pid"], signal.SIGKILL)
+    process.wait()
+    record = folder / "run/pcg/cycle/lab.json"
+    with suppress(FileNotFoundError, ProcessLookupError):  # not up yet: it goes by itself
+        os.kill(json.loads(record.read_text())["pid"], signal.SIGKILL)
         time.sleep(0.5)
-        shutil.rmtree(folder / "clab-cycle")
+        shutil.rmtree(folder / "clab-cycle", ignore_errors=True)
 
 
 def machine(folder: Path) -> set[str]:

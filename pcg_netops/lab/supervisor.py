@@ -59,9 +59,11 @@ def start(layout: Layout, topology: Path, *, strict: bool = False, keep: bool = 
     answers, theirs = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
+    parent = os.getpid()
     child = os.fork()
     if child == 0:
         os.close(answers)
+        _end_with(parent)
         _Supervisor(layout, topology, folder, strict=strict, keep=keep).main(theirs, alive)
     os.close(theirs)
     os.close(alive)
@@ -105,7 +107,6 @@ class _Supervisor:
         status = 0
         try:
             os.setsid()
-            _end_with_parent(True)
             signal.signal(signal.SIGTERM, _leave)
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -121,7 +122,7 @@ class _Supervisor:
                     said = f"cannot be written: {error.strerror}"
                     place = str(error.filename or self._folder)
                     answer = {"error": ["EnvironmentLack", said, place, _MAKE_ROOM]}
-                _end_with_parent(False)
+                _outlive_parent()
                 with os.fdopen(answers, "w", encoding="utf-8") as lines:
                     lines.write(json.dumps(answer))
                 if "error" not in answer:
@@ -240,10 +241,15 @@ def _leave(number: int, frame: object) -> None:
     raise SystemExit
 
 
-def _end_with_parent(wanted: bool) -> None:
+def _end_with(parent: int) -> None:
     """While the lab is not up yet, it must not outlive the command that starts it."""
-    number = int(signal.SIGTERM) if wanted else 0
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(number))
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGTERM))
+    if os.getppid() != parent:
+        os._exit(1)  # it was gone before
+
+
+def _outlive_parent() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(0))
 
 
 def _published(layout: Layout, name: str) -> Iterator[tuple[str, int, int]]:
