@@ -43,8 +43,8 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def write_private(path: Path, text: str) -> None:
+def write_private(path: Path, content: str | bytes) -> None:
     """Write a file that only its owner can read, also while it is written."""
     path.unlink(missing_ok=True)
-    with open(path, "w", encoding="utf-8", opener=_private) as file:
-        file.write(text)
+    with open(path, "wb", opener=_private) as file:
+        file.write(content.encode() if isinstance(content, str) else content)

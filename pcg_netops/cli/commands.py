@@ -376,6 +376,41 @@ def topology(
     typer.echo(f"wrote {path.relative_to(loaded.root)} and the startup files beside it")
 
 
+@lab_app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(help="New folder to write.")],
+    target: Annotated[
+        Literal["containerlab", "clabernetes"], typer.Option("--to", help="What will run it.")
+    ],
+    topology: Annotated[
+        Path | None, typer.Option(help="A topology file; default: the workspace's own network.")
+    ] = None,
+    api: Annotated[
+        Literal["c9s", "legacy"],
+        typer.Option(help="Clabernetes from 0.7 on (c9s.run), or before it."),
+    ] = "c9s",
+    namespace: Annotated[
+        str | None, typer.Option(help="Of Kubernetes; default: pcg- and the lab's name.")
+    ] = None,
+    image: Annotated[
+        str | None, typer.Option(help="Where nodes get the node image: NAME:TAG.")
+    ] = None,
+    ssh_key: Annotated[
+        Path | None, typer.Option(help="Public key that may log in on the nodes.")
+    ] = None,
+    workspace: WorkspaceOption = HERE,
+    cutover: CutoverOption = None,
+) -> None:
+    """Write a lab as a folder that containerlab deploys, or manifests for Clabernetes."""
+    from pcg_netops.cli.exporting import APIS, Choice
+    from pcg_netops.cli.exporting import export as write
+    from pcg_netops.inventory.workspace import load_workspace
+
+    choice = Choice(folder, target, APIS[api], namespace, ssh_key)
+    own = None if topology else (load_workspace(workspace), cutover)
+    write(choice, own, topology, image)
+
+
 @hosts_app.command()
 def trust(
     names: Annotated[list[str] | None, typer.Argument(help="Which; otherwise all.")] = None,

@@ -44,10 +44,12 @@ def stand_ins(workspace: Workspace) -> Workspace:
     return replace(workspace, hosts=hosts)
 
 
-def topology_of(workspace: Workspace, devices: Mapping[str, Device]) -> Topology:
+def topology_of(
+    workspace: Workspace, devices: Mapping[str, Device], image: str = IMAGE
+) -> Topology:
     """The containerlab topology of a network; the same for every stage."""
     network = workspace.network
-    return from_devices(network.name, list(devices.values()), network.pools.management, IMAGE)
+    return from_devices(network.name, list(devices.values()), network.pools.management, image)
 
 
 def lab_secrets(folder: Path) -> Secrets:
