@@ -1,5 +1,7 @@
 """Starts a network by hand: real daemons in bare network namespaces made by `ip`, and no more.
 
+A cable stands for each IPsec tunnel.
+
 `python floor.py FOLDER`, in new user, mount, PID and network namespaces. FOLDER holds `plan.json`:
 {"links": [[[node, interface], [node, interface], mtu]], "hosts": {node: [line for ip]},
 "routes": {router: [prefix]}}, and each router's configuration in `startup/<router>/`. Ends when
@@ -33,7 +35,8 @@ cp $2/frr.conf /etc/frr/$1
 echo service integrated-vtysh-config >/etc/frr/$1/vtysh.conf
 echo 1 >/proc/sys/net/ipv4/ip_forward
 nft -f $2/nftables.conf
-for daemon in zebra bfdd bgpd; do
+for daemon in zebra staticd bfdd bgpd; do
+    [ $daemon != staticd ] || grep -q '^ip route ' $2/frr.conf || continue
     /usr/lib/frr/$daemon -d -N $1 -u root -g root -P 0
 done
 vtysh -N $1 -b

@@ -103,7 +103,14 @@ def floor_seconds(workspace: Workspace, folder: Path) -> float:
     topology = topology_of(workspace, devices)
     plan = {
         "links": [
-            [*((end.node, end.interface) for end in link.ends), link.mtu] for link in topology.links
+            *([*((e.node, e.interface) for e in link.ends), link.mtu] for link in topology.links),
+            *(
+                [(device.name, i.name), (i.peer, i.peer_interface), i.mtu]
+                for device in devices.values()
+                for tunnel in device.tunnels
+                for i in device.interfaces
+                if tunnel.initiates and i.name == tunnel.interface
+            ),
         ],
         "hosts": {
             name: [command.removeprefix("ip ") for command in node.exec]

@@ -1,7 +1,8 @@
 """Writes what tests compare with and people review: `python -m tests.regenerate`.
 
 The golden files are an edge and a gateway of the small workspace in its second stage on every
-platform, or a partner where a platform has no gateways. The table of docs/platforms.md comes from
+platform, or a partner where a platform has no gateways, and the ends of a tunnel of the
+demonstration. The table of docs/platforms.md comes from
 the platforms.
 """
 
@@ -16,10 +17,14 @@ from pcg_netops.inventory.workspace import load_workspace
 from pcg_netops.platforms import PLATFORMS
 from pcg_netops.render import Renderer
 from tests.platform_table import renew
+from tests.unit.meaning.slow import slow_enough
 
 REPOSITORY = Path(__file__).parents[1]
 GOLDEN = REPOSITORY / "tests/golden"
 _EDGE, _GATEWAY, _PARTNER = "hq-border", "cloud-north", "hospital"
+# Of the demonstration: both ends of a tunnel, and one of them in another language.
+_TUNNEL_ENDS = (("linux", "pcg-a"), ("linux", "psnp-hub-a"), ("iosxe", "psnp-hub-a"))
+_OF_TUNNELS = ("swanctl.conf", "iosxe.conf")
 
 
 def golden_files() -> dict[str, str]:
@@ -28,11 +33,25 @@ def golden_files() -> dict[str, str]:
     _, cutover = workspace.cutover()
     found = design(workspace, stages(cutover, workspace.services)[1])
     renderer = Renderer(REPOSITORY / "templates")
-    return {
+    tunnel_ends = _tunnel_ends(renderer)
+    return tunnel_ends | {
         f"{platform.name}/{name}/{artifact.name}": artifact.text
         for platform in PLATFORMS.values()
         for name in (_EDGE, _PARTNER if list(platform.unsayable(found[_GATEWAY])) else _GATEWAY)
         for artifact in renderer.render(replace(found[name], platform=platform.name)).values()
+    }
+
+
+def _tunnel_ends(renderer: Renderer) -> dict[str, str]:
+    workspace = load_workspace(REPOSITORY)
+    found = design(workspace, stages(workspace.cutover()[1], workspace.services)[0])
+    return {
+        f"{platform}/{name}/{artifact.name}": artifact.text
+        for platform, name in _TUNNEL_ENDS
+        for artifact in renderer.render(
+            replace(slow_enough(found[name], platform), platform=platform)
+        ).values()
+        if artifact.name in _OF_TUNNELS
     }
 
 

@@ -98,7 +98,7 @@ def machine(tmp_path: Path) -> Machine:
         assert found, f"the launcher's tests need {name}"
         (made.programs / name).symlink_to(found)
     made.program("python3", PYTHON)
-    for name in ("dot", "ip", "nft"):
+    for name in ("dot", "ip", "nft", "swanctl"):
         made.program(name, "")
     made.program("apt-get", 'echo "apt-get $*" >>"$LOG"')
     made.program("id", "echo 1000")

@@ -44,7 +44,6 @@ _SPECIAL_ASNS = {
     range(65_535, 65_536): "is the last of its kind (RFC 7300)",
     range(65_552, 131_072): "is reserved by IANA",
 }
-_MSS_BELOW_MTU = 40  # IPv4 and TCP headers without options
 
 
 def _prefixes(network: Network) -> Iterator[tuple[tuple[str, ...], IPv4Network]]:
@@ -161,49 +160,6 @@ def _mtu(network: Network, link: Link) -> int:
     return link.mtu or network.mtu
 
 
-def inner_mtu(outer: int, *, nat_traversal: bool) -> int:
-    """The largest packet (bytes) in an ESP tunnel with AES-GCM over IPv4 (RFC 4303, RFC 4106).
-
-    `outer` is the MTU of the path that the tunnel crosses. NAT traversal costs 8 bytes (RFC 3948).
-    """
-    return (outer - 52 - 8 * nat_traversal) // 4 * 4 - 2
-
-
-def _tunnels(workspace: Workspace) -> Iterator[Problem]:
-    file, network = workspace.sources.network
-    for index, link in enumerate(network.links):
-        if not link.tunnel:
-            continue
-        outer = _outer_mtu(network, link)
-        fits = inner_mtu(outer, nat_traversal=False)
-        if _mtu(network, link) > fits:
-            smaller = inner_mtu(outer, nat_traversal=True)
-            yield Problem(
-                file.place("links", index),
-                f"the tunnel between {' and '.join(link.between)} has MTU {_mtu(network, link)},"
-                f" but crosses a path of {outer}: what fits is {fits} (MSS"
-                f" {fits - _MSS_BELOW_MTU}), with NAT traversal {smaller} (MSS"
-                f" {smaller - _MSS_BELOW_MTU})",
-                f"set its 'mtu' to {smaller}",
-            )
-
-
-def _outer_mtu(network: Network, tunnel: Link) -> int:
-    """A tunnel leaves its gateway by the widest of the gateway's own links to a core."""
-    roles = {name: node.role for name, node in network.nodes.items()}
-    gateways = {name for name in tunnel.between if roles[name] is Role.GATEWAY}
-    return max(
-        (
-            _mtu(network, link)
-            for link in network.links
-            if not link.tunnel
-            and gateways & set(link.between)
-            and Role.CORE in (roles[name] for name in link.between)
-        ),
-        default=network.mtu,
-    )
-
-
 NETWORK_CHECKS: tuple[Check[Workspace], ...] = (
     Check(
         Rule(
@@ -266,39 +222,6 @@ NETWORK_CHECKS: tuple[Check[Workspace], ...] = (
             ),
         ),
         _narrow_links,
-    ),
-    Check(
-        Rule(
-            "PCG304",
-            "A tunnel's MTU is larger than what fits into the path it crosses",
-            Severity.WARNING,
-            "An IPsec tunnel adds headers to each packet. If its MTU does not leave room for them,"
-            " every full-sized packet is fragmented or lost. With AES-GCM over IPv4 and an outer"
-            " MTU of M, floor((M - 52) / 4) x 4 - 2 fits, with NAT traversal"
-            " floor((M - 60) / 4) x 4 - 2; the TCP segment is 40 bytes less. M is taken from the"
-            " gateway's widest link to a core that is no tunnel.",
-            "RFC 4303, RFC 4106, RFC 3948",
-            Example(
-                "network.yaml",
-                "mtu: 1500\nlinks:\n"
-                "  - {between: [hq-border, legacy-fw]}\n"
-                "  - {between: [hq-border, cloud-north]}\n"
-                "  - {between: [hq-border, cloud-south]}\n"
-                "  - {between: [legacy-fw, health-net]}\n"
-                "  - {between: [cloud-north, health-net], tunnel: true}\n"
-                "  - {between: [cloud-south, health-net]}\n"
-                "  - {between: [health-net, hospital]}\n",
-                "mtu: 1500\nlinks:\n"
-                "  - {between: [hq-border, legacy-fw]}\n"
-                "  - {between: [hq-border, cloud-north]}\n"
-                "  - {between: [hq-border, cloud-south]}\n"
-                "  - {between: [legacy-fw, health-net]}\n"
-                "  - {between: [cloud-north, health-net], tunnel: true, mtu: 1438}\n"
-                "  - {between: [cloud-south, health-net]}\n"
-                "  - {between: [health-net, hospital]}\n",
-            ),
-        ),
-        _tunnels,
     ),
     Check(
         Rule(

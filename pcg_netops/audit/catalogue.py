@@ -13,6 +13,7 @@ from pcg_netops.audit.finding import Rule
 from pcg_netops.audit.inputs import INPUT_RULES
 from pcg_netops.audit.milestones import MILESTONE_CHECKS
 from pcg_netops.audit.steering import STEERING_CHECKS
+from pcg_netops.audit.tunnels import TUNNEL_CHECKS
 from pcg_netops.audit.windows import WINDOW_CHECKS
 from pcg_netops.errors import InputError
 from pcg_netops.inventory.yamlfile import did_you_mean
@@ -26,6 +27,7 @@ CHECK_RULES: tuple[Rule, ...] = (
     PORTS_CHECK.rule,
     SPLIT_CHECK.rule,
     *(check.rule for check in NETWORK_CHECKS),
+    *(check.rule for check in TUNNEL_CHECKS),
 )
 RULES: dict[str, Rule] = {rule.code: rule for rule in (*INPUT_RULES, *CHECK_RULES, *AUDIT_RULES)}
 

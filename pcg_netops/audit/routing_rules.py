@@ -162,6 +162,7 @@ _IOS = "router bgp 65001\n neighbor 10.30.1.1 remote-as 65002\n"
 _MAP_IN, _MAP_OUT = (
     f" address-family ipv4\n  neighbor 10.30.1.1 route-map {name}\n" for name in ("x in", "x out")
 )
+_NFT = "table inet pcg {\nchain input {\nip saddr 10.30.1.1 %stcp dport 179 accept\n}\n}\n"
 _MAP = "route-map x permit 10\n match ip address prefix-list x\n"
 _JUNOS = (
     "protocols { bgp { group legacy-fw { type external; peer-as 65002;\n"
@@ -242,10 +243,17 @@ ROUTING_RULES: tuple[TextRule, ...] = (
         "A packet that was sent on the link arrives with a TTL of 255. Nobody further away can"
         " make one, so a check of it keeps forged packets from the session.",
         "RFC 5082; STIG V-216999, V-217051",
-        *_both(
+        Spelling(
+            "iosxe.conf",
             _lacking("ttl-security", r"ttl-security hops 1"),
             _IOS,
             f"{_IOS} neighbor 10.30.1.1 ttl-security hops 1\n",
+        ),
+        Spelling(
+            "nftables.conf",
+            forbids(r"(?<!ip ttl 255 )tcp [ds]port (179|bgp) accept"),
+            _NFT % "",
+            _NFT % "ip ttl 255 ",
         ),
         Spelling(
             "junos.conf",

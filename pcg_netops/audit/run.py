@@ -11,6 +11,7 @@ from pcg_netops.audit.finding import Finding, Severity
 from pcg_netops.audit.milestones import MILESTONE_CHECKS
 from pcg_netops.audit.plan import Plan, PlanInWorkspace
 from pcg_netops.audit.steering import STEERING_CHECKS
+from pcg_netops.audit.tunnels import TUNNEL_CHECKS
 from pcg_netops.audit.windows import WINDOW_CHECKS
 from pcg_netops.errors import InputError, InputErrors
 from pcg_netops.inventory.workspace import Reading, Workspace
@@ -26,7 +27,7 @@ def audit(reading: Reading) -> tuple[Finding, ...]:
         if not _refers(reading, file.name):
             found += _of_plan(Plan(file, cutover), reading.workspace)
     if reading.workspace:
-        for check in (PORTS_CHECK, *NETWORK_CHECKS):
+        for check in (PORTS_CHECK, *NETWORK_CHECKS, *TUNNEL_CHECKS):
             found += check.findings(reading.workspace)
     return tuple(sorted(found, key=lambda finding: (finding.severity.rank, finding.code)))
 

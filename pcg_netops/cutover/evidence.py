@@ -159,6 +159,7 @@ class LinkEvidence(Model):
     ends: tuple[str, str]
     zone: str
     mtu: int
+    tunnel: bool = False
 
 
 class LabEvidence(Model):
@@ -171,6 +172,7 @@ class LabEvidence(Model):
     kernel: str
     cpus: int
     versions: dict[str, str]
+    ipsec: str = ""  # who encrypted the packets of tunnels; "" where there are none
     nodes: tuple[NodeEvidence, ...]
     links: tuple[LinkEvidence, ...]
 

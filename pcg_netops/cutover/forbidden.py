@@ -1,9 +1,9 @@
 """Traffic that must not pass, generated from intent and sent on purpose.
 
-Four kinds: from one domain to another, from partner to partner, from exchange to exchange, and
-from anywhere to management. The first three are injected at the device that has to refuse them;
-log-in attempts to management come from every site. Each device is also sent one permitted packet in
-the same way: if that does not come out, the device was not really tested.
+Five kinds: from one domain to another, from partner to partner, from exchange to exchange, in clear
+beside a tunnel, and from anywhere to management. All but the last are injected at the device that
+has to refuse them; log-in attempts to management come from every site. Each device is also sent one
+permitted packet in the same way: if that does not come out, the device was not really tested.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import select
 import socket
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 
 from pcg_netops.cutover.evidence import ForbiddenEvidence
-from pcg_netops.design.addressing import client_address, first_usable, host_of
+from pcg_netops.design.addressing import UNDERLAY, client_address, first_usable, host_of
 from pcg_netops.design.steering import Stage
 from pcg_netops.lab.base import Lab
 from pcg_netops.model.device import Device, Interface, Role
@@ -124,6 +124,8 @@ def _tries(
         yield from _at_gateway(network, services, name, device)
     elif device.role is Role.EDGE:
         yield from _at_edge(network, services, stage, name, device)
+    elif device.role is Role.CORE:
+        yield from _at_core(network, services, name, device)
 
 
 def _injection(name: str, interface: Interface, source: IPv4Address, target: _Target) -> Injection:
@@ -185,6 +187,30 @@ def _at_edge(
         elif interface.peer in map(host_of, network.sites):
             source = client_address(interface.address.network)
             yield _Try("control", _injection(name, interface, source, targets[0]), control=True)
+
+
+def _at_core(network: Network, services: Services, name: str, device: Device) -> Iterator[_Try]:
+    """Clear packets by and to cables that only tunnels may use; one of its own domain passes."""
+    outside = [i for i in device.interfaces if i.zone == UNDERLAY]
+    targets = _targets(network, services)
+    own = network.nodes[name].domain or ""
+    clients: dict[str, IPv4Address] = {}
+    for site in network.sites.values():
+        if site.domain:
+            clients[site.domain] = client_address(site.prefix)
+    for interface, source, target in itertools.product(outside, clients.values(), targets):
+        yield _Try("beside a tunnel", _injection(name, interface, source, target))
+    inside = next((i for i in device.interfaces if i.zone == own), None)
+    within = next((target for target in targets if target.domain == own), None)
+    if not outside or inside is None or within is None:
+        return
+    for interface in outside:
+        peer = interface.address.network[interface.address.ip == interface.address.network[0]]
+        beyond = replace(within, address=peer)
+        yield _Try("beside a tunnel", _injection(name, inside, clients[own], beyond))
+    through = next((t.interface for t in device.tunnels), inside.name)
+    entrance = next(i for i in device.interfaces if i.name == through)
+    yield _Try("control", _injection(name, entrance, clients[own], within), control=True)
 
 
 _LogIns = dict[socket.socket, tuple[str, str]]  # connection attempt -> site, device

@@ -35,6 +35,7 @@ _VERSIONS = {
     "nftables": ("nft", "--version"),
     "iproute2": ("ip", "-V"),
 }
+_OF_TUNNELS = {"strongSwan": ("swanctl", "--version")}
 
 
 def describe_lab(
@@ -44,7 +45,7 @@ def describe_lab(
     network = workspace.network
     router = next(iter(network.nodes))
     versions = {"Python": platform.python_version()}
-    for name, command in _VERSIONS.items():
+    for name, command in (_VERSIONS | (_OF_TUNNELS if lab.ipsec else {})).items():
         lines = lab.run(router, command).stdout.splitlines()
         versions[name] = lines[0].strip() if lines else "unknown"
     return LabEvidence(
@@ -55,6 +56,7 @@ def describe_lab(
         kernel=platform.release(),
         cpus=os.cpu_count() or 0,
         versions=versions,
+        ipsec=lab.ipsec,
         nodes=tuple(
             NodeEvidence(
                 name=device.name,
@@ -65,7 +67,12 @@ def describe_lab(
             for device in devices.values()
         ),
         links=tuple(
-            LinkEvidence(ends=(device.name, i.peer), zone=i.zone, mtu=i.mtu)
+            LinkEvidence(
+                ends=(device.name, i.peer),
+                zone=i.zone,
+                mtu=i.mtu,
+                tunnel=any(tunnel.interface == i.name for tunnel in device.tunnels),
+            )
             for device in devices.values()
             for i in device.interfaces
             if (device.name, i.name) < (i.peer, i.peer_interface)
@@ -180,21 +187,25 @@ def not_run(production: Workspace, lab: Workspace, plan: Sequence[Stage]) -> dic
     )
 
 
-def fidelity(production: Workspace, lab: Workspace) -> tuple[str, ...]:
-    """What stands in for the real thing, in plain words."""
+def fidelity(production: Workspace, lab: Workspace, protection: str) -> tuple[str, ...]:
+    """What stands in for the real thing, in plain words.
+
+    `protection` says who encrypted the tunnels' packets.
+    """
     network = production.network
     found = []
     tunnels = [" to ".join(link.between) for link in network.links if link.tunnel]
     if tunnels:
         found.append(
-            "In production these links are IPsec tunnels; here they are plain: "
-            f"{', '.join(tunnels)}."
+            "These IPsec tunnels were real, with certificates of an authority made for this run;"
+            f" {protection} encrypted their packets: {', '.join(tunnels)}."
         )
     ran = devices_that_ran(production, lab)
     own = [device.device for device in ran if device.platform == device.ran]
     if own:
         found.append(
-            "These devices ran the very files that production gets, on FRR and nftables: "
+            "These devices ran the very files that production gets, on FRR, nftables and, where"
+            " tunnels end, strongSwan: "
             f"{', '.join(own)}."
         )
     for other in sorted({device.platform for device in ran if device.platform != device.ran}):

@@ -74,6 +74,8 @@ def rehearse(
         wait_converged(lab, first)
         boot_seconds = round(time.monotonic() - booting, 2)
         progress.say(f"every route is in every kernel after {boot_seconds} s")
+        if lab.ipsec:
+            progress.say(f"IPsec packets are encrypted by {lab.ipsec}")
         wait_watched(lab, first)
         with Probes(lab, traffic, settings) as probes:
             run = Run(
@@ -113,7 +115,7 @@ def rehearse(
         artifacts=digests(that_ran(workspace, run.artifacts)),
         devices=devices_that_ran(production, workspace),
         not_run=for_production,
-        fidelity=fidelity(production, workspace),
+        fidelity=fidelity(production, workspace, lab_evidence.ipsec),
     )
 
 

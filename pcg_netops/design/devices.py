@@ -16,6 +16,7 @@ from pcg_netops.design.index import Index
 from pcg_netops.design.management import manage
 from pcg_netops.design.routing import Intent, route
 from pcg_netops.design.steering import Stage
+from pcg_netops.design.tunnels import routes_to_peers, tunnels_of
 from pcg_netops.inventory.workspace import Workspace
 from pcg_netops.model.device import Device, Interface, PrefixList, Role
 
@@ -72,14 +73,14 @@ def _router(workspace: Workspace, intent: Intent, addressing: Addressing, name: 
     routing = route(intent, addressing, name)
     entry = workspace.hosts[name]
     assert entry.hostname is not None
-    links = (neighbour.interface for neighbour in addressing.neighbours[name])
+    links = (*addressing.neighbours[name], *addressing.underlays[name])
     return Device(
         name=name,
         role=network.nodes[name].role,
         platform=entry.platform or "linux",
         title=network.nodes[name].title,
         loopback=addressing.loopbacks[name],
-        interfaces=(*addressing.sites[name].values(), *links),
+        interfaces=(*addressing.sites[name].values(), *(link.interface for link in links)),
         addresses=(),
         default_gateway=None,
         bgp=routing.bgp,
@@ -88,6 +89,8 @@ def _router(workspace: Workspace, intent: Intent, addressing: Addressing, name: 
         policies=routing.policies,
         firewall=protect(intent.index, intent.stage, addressing, name),
         management=manage(network, IPv4Address(entry.hostname)),
+        tunnels=tunnels_of(network, addressing, name),
+        static_routes=routes_to_peers(network, addressing, name),
     )
 
 

@@ -14,6 +14,7 @@ from pcg_netops.design import spoofing
 from pcg_netops.design.addressing import INSIDE, Addressing
 from pcg_netops.design.index import Index
 from pcg_netops.design.steering import Stage
+from pcg_netops.design.tunnels import passage
 from pcg_netops.model.device import (
     Action,
     DestinationNat,
@@ -37,7 +38,11 @@ def protect(index: Index, stage: Stage, addressing: Addressing, node: str) -> Fi
         return _edge(network, addressing, node)
     if role is Role.PARTNER:
         return _partner(index, stage, addressing, node)
-    rules = spoofing.at_core(index, addressing, node)
+    behind = spoofing.behind(index, addressing, node)
+    rules = (
+        *passage(network, addressing, node, behind),
+        *spoofing.at_core(network, addressing, node, behind),
+    )
     return Firewall(stateful=False, default=Action.PERMIT, rules=rules)
 
 

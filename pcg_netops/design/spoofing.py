@@ -6,7 +6,7 @@ take any source that writes to the organisation, and cores forward between stran
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Network
 
 from pcg_netops.design.addressing import Addressing
@@ -56,10 +56,13 @@ def at_edge(network: Network, addressing: Addressing, node: str) -> list[FilterR
     return rules
 
 
-def at_core(index: Index, addressing: Addressing, node: str) -> tuple[FilterRule, ...]:
-    """Each link brings in what can be behind it: a partner's sites, a gateway's addresses.
+Behind = Mapping[str, tuple[IPv4Network, ...]]  # interface -> what can be behind it
 
-    On links to other cores of the domain, behind which anything of it can be, no bogon comes in.
+
+def behind(index: Index, addressing: Addressing, node: str) -> Behind:
+    """What can be behind each link of a core: a partner's sites, a gateway's addresses.
+
+    Links to other cores are left out: those have filters of their own.
     """
     network = index.network
     domain = network.nodes[node].domain or ""
@@ -68,21 +71,29 @@ def at_core(index: Index, addressing: Addressing, node: str) -> tuple[FilterRule
         for service in index.services.services.values()
         if service.published and service.domain == domain
     )
-    neighbours = addressing.neighbours[node]
-    roles = {n.interface.name: network.nodes[n.peer].role for n in neighbours}
-    to_cores = [name for name, role in roles.items() if role is Role.CORE]
-    rules = [refused(network, to_cores)] if to_cores else []
-    for neighbour in neighbours:
+    found = {}
+    for neighbour in addressing.neighbours[node]:
         peer = network.nodes[neighbour.peer]
         if peer.role is Role.PARTNER:
             sites = (network.sites[name] for name in index.sites_at(neighbour.peer))
-            behind = tuple(site.prefix for site in sites if site.domain == domain)
+            sources = tuple(site.prefix for site in sites if site.domain == domain)
         elif peer.role is Role.GATEWAY:
-            behind = tuple(sorted({peer.nat[domain], *published}))
+            sources = tuple(sorted({peer.nat[domain], *published}))
         else:
-            continue  # another core of the domain has filters of its own
-        name = neighbour.interface.name
-        sources = (*behind, neighbour.interface.address.network)
+            continue
+        interface = neighbour.interface
+        found[interface.name] = (*sources, interface.address.network)
+    return found
+
+
+def at_core(
+    network: Network, addressing: Addressing, node: str, behind: Behind
+) -> tuple[FilterRule, ...]:
+    """Each link brings in what can be behind it, and one to another core no bogon."""
+    names = [neighbour.interface.name for neighbour in addressing.neighbours[node]]
+    to_cores = [name for name in names if name not in behind]
+    rules = [refused(network, to_cores)] if to_cores else []
+    for name, sources in behind.items():
         rules += [
             FilterRule("anti-spoofing", Action.PERMIT, (name,), (), sources=sources),
             FilterRule("anti-spoofing", Action.DENY, (name,), ()),

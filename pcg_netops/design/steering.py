@@ -81,8 +81,8 @@ def gateway_order(network: Network, edge: str, exchanges: tuple[str, ...]) -> tu
 
 
 def linked(network: Network, first: str, second: str) -> bool:
-    """Whether two nodes share a link."""
-    return any({first, second} == set(link.between) for link in network.links)
+    """Whether routing runs between two nodes over a link of theirs."""
+    return any({first, second} == set(link.between) for link in network.links if not link.underlay)
 
 
 def outbound_gateway(network: Network, stage: Stage, service: str, edge: str) -> str:

@@ -8,9 +8,10 @@ from ipaddress import IPv4Address
 from pcg_netops.errors import InputError
 from pcg_netops.inventory.compose import Key
 from pcg_netops.inventory.contradiction import contradiction, dangling
+from pcg_netops.inventory.tunnel_checks import check_tunnels
 from pcg_netops.inventory.yamlfile import YamlFile
 from pcg_netops.model.device import Role
-from pcg_netops.model.network import BgpAuthentication, Network
+from pcg_netops.model.network import BgpAuthentication, Link, Network
 
 
 def check_network(file: YamlFile, network: Network) -> Iterator[InputError]:
@@ -22,6 +23,7 @@ def check_network(file: YamlFile, network: Network) -> Iterator[InputError]:
     yield from _check_sites(file, network)
     yield from _check_topology(file, network)
     yield from _check_reach(file, network)
+    yield from check_tunnels(file, network)
 
 
 def _check_secrets(file: YamlFile, network: Network) -> Iterator[InputError]:
@@ -185,26 +187,7 @@ def _check_topology(file: YamlFile, network: Network) -> Iterator[InputError]:
         yield from unknown
         if unknown:
             continue
-        first, second = (network.nodes[name] for name in link.between)
-        if frozenset({first.role, second.role}) not in _NEIGHBOURS:
-            yield contradiction(
-                f"a link between a {first.role} and a {second.role} has no policy",
-                place=file.place(*path),
-                remedy="edges meet gateways, gateways meet cores, cores meet partners",
-            )
-        elif first.role is second.role and first.asn != second.asn:
-            yield contradiction(
-                f"{link.between[0]} and {link.between[1]} are both {first.role} nodes of"
-                f" different autonomous systems",
-                place=file.place(*path),
-                remedy="give them one 'asn', or connect them through another node",
-            )
-        elif first.role is Role.CORE and second.role is Role.CORE and first.domain != second.domain:
-            yield contradiction(
-                f"the link joins the domains '{first.domain}' and '{second.domain}'",
-                place=file.place(*path),
-                remedy="domains meet nowhere: remove the link",
-            )
+        yield from _check_ends(file, network, link, *path)
     for pool, needed in (
         (network.pools.links, 2 * len(network.links)),
         (network.pools.loopbacks, len(network.nodes)),
@@ -217,11 +200,39 @@ def _check_topology(file: YamlFile, network: Network) -> Iterator[InputError]:
             )
 
 
+def _check_ends(file: YamlFile, network: Network, link: Link, *path: Key) -> Iterator[InputError]:
+    """Whether the two ends of a link may meet there."""
+    first, second = (network.nodes[name] for name in link.between)
+    if frozenset({first.role, second.role}) not in _NEIGHBOURS:
+        yield contradiction(
+            f"a link between a {first.role} and a {second.role} has no policy",
+            place=file.place(*path),
+            remedy="edges meet gateways, gateways meet cores, cores meet partners",
+        )
+    elif link.underlay:
+        return  # no routing: numbers and domains of its ends do not meet
+    elif first.role is second.role and first.asn != second.asn:
+        yield contradiction(
+            f"{link.between[0]} and {link.between[1]} are both {first.role} nodes of"
+            f" different autonomous systems",
+            place=file.place(*path),
+            remedy="give them one 'asn', or connect them through another node",
+        )
+    elif first.role is Role.CORE and second.role is Role.CORE and first.domain != second.domain:
+        yield contradiction(
+            f"the link joins the domains '{first.domain}' and '{second.domain}'",
+            place=file.place(*path),
+            remedy="domains meet nowhere: remove the link",
+        )
+
+
 def _check_reach(file: YamlFile, network: Network) -> Iterator[InputError]:
     """A gateway needs a way to each side that it stands between, a partner one to its domains."""
     peers: dict[str, set[tuple[Role, str | None]]] = {name: set() for name in network.nodes}
     for link in network.links:
         for end, other in (link.between, link.between[::-1]):
+            if link.underlay:
+                continue
             if end not in network.nodes or other not in network.nodes:
                 return  # said already
             peers[end].add((network.nodes[other].role, network.nodes[other].domain))

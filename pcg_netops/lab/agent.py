@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from pcg_netops.errors import LabError, PcgError
-from pcg_netops.lab import helpers, links, wire
+from pcg_netops.lab import helpers, ipsec, links, wire
 from pcg_netops.lab.base import Fault
 from pcg_netops.lab.faults import Faults
 from pcg_netops.lab.node import Node
@@ -71,6 +71,7 @@ class Agent:
         self._power = threading.Lock()
         self._breaking = threading.Lock()
         self._faults = Faults({}, _processes_of, self._reach, self._switch)
+        self._protection: ipsec.Protection | None = None
 
     def answer(self, call: socket.socket) -> None:
         """Serve one call; an error is an answer too."""
@@ -103,6 +104,7 @@ class Agent:
         self._run_dir = Path(lab.run_dir)
         self._nodes = {node.name: Node(node, self._log_of(node)) for node in lab.nodes}
         self._faults = Faults(self._nodes, _processes_of, self._reach, self._switch)
+        self._protect(lab.nodes)
         own = [node for node in self._nodes.values() if not node.plan.network_of]
         each(Node.create, own)
         each(
@@ -120,6 +122,19 @@ class Agent:
         self._ask_ssh("open", managed)
         warnings = [f"{n}: {said}" for n, node in self._nodes.items() for said in node.warnings]
         return {"keys": keys, "warnings": warnings, "failures": failures}
+
+    def _protect(self, nodes: Sequence[NodePlan]) -> None:
+        """Find out who protects packets, and give each tunnel's ends their certificates."""
+        ends = [node for node in nodes if node.tunnels]
+        if ends:
+            self._protection = _in_thread(ipsec.protection)
+            ipsec.require(self._protection, ends)
+            for name, files in ipsec.credentials(ends).items():
+                self._nodes[name].protect(self._protection, files)
+
+    def do_ipsec(self) -> str:
+        """Who protects packets."""
+        return self._protection or ""
 
     def do_run(self, node: str, argv: list[str], stdin: str, timeout: float) -> dict[str, Any]:
         """Run a command on a node."""

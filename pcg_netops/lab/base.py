@@ -73,6 +73,10 @@ class Lab(Protocol):
     def known_hosts(self) -> Path:
         """An OpenSSH known_hosts file with the host key of every managed node."""
 
+    @property
+    def ipsec(self) -> str:
+        """Who protects the packets of the lab's IPsec tunnels, in words; "" if it has none."""
+
     def run(
         self, node: str, argv: Sequence[str], *, stdin: str = "", timeout: float = 30.0
     ) -> Completed:

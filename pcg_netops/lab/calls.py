@@ -35,6 +35,11 @@ class Calls(ABC):
         """Start `python -m module` in the lab (see `Lab`); its last words on a failed start."""
         return self._socket("helper", module=module)
 
+    @property
+    def ipsec(self) -> str:
+        """Who protects the packets of the lab's IPsec tunnels, in words; "" if it has none."""
+        return str(self._call("ipsec")[0])
+
     def power_off(self, nodes: Sequence[str]) -> None:
         """Cut the power of nodes, all links first; those already off stay so."""
         self._call("power_off", nodes=list(nodes))

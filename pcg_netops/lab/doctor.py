@@ -8,13 +8,19 @@ from __future__ import annotations
 import json
 import os
 import platform
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pcg_netops.lab.environment import NODE_ENVIRONMENT, PROGRAMS, UNSHARE, namespaces_refused
+from pcg_netops.lab.environment import (
+    IPSEC_PROGRAMS,
+    NODE_ENVIRONMENT,
+    PROGRAMS,
+    UNSHARE,
+    is_there,
+    namespaces_refused,
+)
 
 _TIMEOUT_S = 30.0
 _OLDEST_LINUX = (5, 12)
@@ -144,7 +150,7 @@ _OPTIONAL_PROGRAMS = {
     "openssh-client": (("ssh",), "pcg lab ssh"),
     "graphviz": (("dot",), "the drawing in reports and of pcg lab graph"),
     "iputils-ping": (("ping",), "hosts that ping"),
-    "strongswan-swanctl": (("swanctl",), "IPsec tunnels"),
+    **{package: (programs, "IPsec tunnels") for package, programs in IPSEC_PROGRAMS.items()},
 }
 
 
@@ -176,7 +182,7 @@ def _programs() -> Iterator[Finding]:
 
 def _package(package: str, programs: tuple[str, ...], why: str, *, needed: bool) -> Finding:
     path = NODE_ENVIRONMENT["PATH"]
-    lacking = [program for program in programs if not shutil.which(program, path=path)]
+    lacking = [program for program in programs if not is_there(program, path)]
     found = f"lacks {', '.join(lacking)}" if lacking else _version(package)
     remedy = f"as root: apt-get install --no-install-recommends {package}"
     return Finding(package, why, needed, not lacking, found, remedy)

@@ -13,6 +13,7 @@ NODE_ENVIRONMENT = {
     "LANG": "C.UTF-8",
     "HOME": "/tmp",  # noqa: S108  the node's own
     "TERM": "dumb",
+    "STRONGSWAN_CONF": "/etc/swanctl/strongswan.conf",
 }
 
 UNSHARE = (
@@ -20,6 +21,12 @@ UNSHARE = (
     *("--fork", "--mount-proc", "--kill-child"),
 )
 
+IPSEC_PROGRAMS = {
+    "strongswan-charon": ("/usr/lib/ipsec/charon",),
+    "strongswan-swanctl": ("swanctl",),
+    "libcharon-extra-plugins": ("/usr/lib/ipsec/plugins/libstrongswan-kernel-libipsec.so",),
+    "libstrongswan-standard-plugins": ("/usr/lib/ipsec/plugins/libstrongswan-openssl.so",),
+}
 PROGRAMS = {
     "frr": ("zebra", "bgpd", "bfdd", "vtysh"),
     "frr-pythontools": ("frr-reload.py",),
@@ -45,13 +52,14 @@ _OTHERWISE = (
 )
 
 
-def require_programs() -> None:
+def require_programs(*, ipsec: bool = False) -> None:
     """Raise EnvironmentLack naming every missing program with its Debian package."""
+    wanted = PROGRAMS | (IPSEC_PROGRAMS if ipsec else {})
     path = NODE_ENVIRONMENT["PATH"]
     missing = {
         package: lacking
-        for package, programs in PROGRAMS.items()
-        if (lacking := [program for program in programs if not shutil.which(program, path=path)])
+        for package, programs in wanted.items()
+        if (lacking := [program for program in programs if not is_there(program, path)])
     }
     if missing:
         listed = "; ".join(
@@ -62,6 +70,11 @@ def require_programs() -> None:
             f"the lab needs programs that are missing: {listed}",
             remedy=f"as root: apt-get install {' '.join(missing)}",
         )
+
+
+def is_there(program: str, path: str) -> bool:
+    """Whether a command is in the path, or a file that is no command (a plug-in) is there."""
+    return bool(shutil.which(program, path=path)) or Path("/", program).is_file()
 
 
 def namespaces_refused(words: str) -> EnvironmentLack:

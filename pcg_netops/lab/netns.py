@@ -96,7 +96,10 @@ class NetnsLab(Calls):
         cls, layout: Layout, run_dir: Path, *, strict: bool = True, keep: bool = False
     ) -> Self:
         """The same, of a topology that is laid out already."""
-        make_plan(layout, "", run_dir, strict=strict)  # what is wrong is said before all else
+        # What is wrong is said before all else.
+        plan = make_plan(layout, "", run_dir, strict=strict)
+        if any(node.tunnels for node in plan.nodes):
+            require_programs(ipsec=True)
         try:
             run_dir.mkdir(parents=True, exist_ok=True)
             lab = cls(run_dir.resolve())

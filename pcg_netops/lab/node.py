@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import BinaryIO
 
 from pcg_netops.errors import LabError
-from pcg_netops.lab import links
+from pcg_netops.lab import ipsec, links
 from pcg_netops.lab.base import Completed
 from pcg_netops.lab.environment import NODE_ENVIRONMENT
 from pcg_netops.lab.order import Order
@@ -70,11 +70,17 @@ class Node:
         self._view = View(plan)
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
+        self._furnish: Callable[[], None] | None = None
 
     @property
     def network(self) -> int:
         """A descriptor of the network namespace."""
         return self.namespaces[0]
+
+    def protect(self, protection: ipsec.Protection, credentials: Mapping[str, bytes]) -> None:
+        """Before it boots, say who protects its tunnels' packets, and with which certificates."""
+        self._furnish = lambda: ipsec.furnish(protection, credentials)
+        self._environment |= ipsec.environment(protection, self.plan.tunnels)
 
     def create(self, network: int | None = None) -> None:
         """Make the namespaces and file system view. Moves the calling thread into the node.
@@ -143,6 +149,8 @@ class Node:
 
     def _start(self) -> None:
         """Start the daemons, or the process of the node's own."""
+        if self._furnish:
+            self._furnish()
         if self.plan.daemons == "saved":
             self._run_start(["sh", "-c", _START, "node-start"])
         elif self.plan.daemons == "frr":

@@ -48,6 +48,17 @@ class Health:
 
 
 @dataclass(frozen=True)
+class TunnelPlan:
+    """An end of an IPsec tunnel: its clear side, the cable it leaves by, and the key it proves."""
+
+    interface: str
+    underlay: str
+    mtu: int
+    authority: str
+    signature: str
+
+
+@dataclass(frozen=True)
 class NodePlan:
     """One node. `management` are addresses with prefix length, e.g. "198.18.0.11/24"."""
 
@@ -74,6 +85,7 @@ class NodePlan:
     waits: tuple[Wait, ...] = ()
     stage_commands: tuple[StageCommand, ...] = ()
     health: Health | None = None
+    tunnels: tuple[TunnelPlan, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -123,6 +135,7 @@ def _node(data: dict[str, Any]) -> NodePlan:
             "files": tuple((path, text) for path, text in data["files"]),
             "tmpfs": tuple(data["tmpfs"]),
             "sysctls": tuple((name, value) for name, value in data["sysctls"]),
+            "tunnels": tuple(TunnelPlan(**tunnel) for tunnel in data["tunnels"]),
             "waits": tuple(Wait(**wait) for wait in data["waits"]),
             "stage_commands": tuple(
                 StageCommand(**command | {"argv": tuple(command["argv"])})

@@ -13,6 +13,7 @@ from typing import TypeVar
 from dotenv import dotenv_values
 
 from pcg_netops.errors import InputError, InputErrors
+from pcg_netops.lab import ipsec
 from pcg_netops.lab.definitions import (
     MANAGEMENT,
     Endpoint,
@@ -203,6 +204,7 @@ def _node(layout: Layout, name: str, strict: bool) -> NodePlan:
         commands=tuple(_argv(layout, name, command) for command in node.exec),
         strict=strict,
         environment=_environment(layout, name) if own else {},
+        tunnels=ipsec.plan_of(node.labels) if saved else (),
         own_files=own,
         files=tuple(_files(layout, name)) if own else (),
         tmpfs=(*node.tmpfs, *(_volume(volume) for volume in node.volumes)),

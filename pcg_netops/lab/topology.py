@@ -35,6 +35,7 @@ from pcg_netops.lab.definitions import (
     Topology,
     TopologyBody,
 )
+from pcg_netops.lab.ipsec import labels_of
 from pcg_netops.lab.planning import STARTUP
 from pcg_netops.lab.runnable import BRIDGES
 from pcg_netops.lab.settle import settled
@@ -145,7 +146,7 @@ def from_devices(
 
 
 def _node(device: Device) -> NodeDefinition:
-    labels = {"pcg-role": device.role.value}
+    labels = {"pcg-role": device.role.value} | labels_of(device)
     if device.role is not Role.HOST and device.management:
         return NodeDefinition(
             kind="linux",
@@ -167,11 +168,14 @@ def _end(node: str, interface: str) -> Endpoint:
 
 
 def _links(devices: Iterable[Device]) -> Iterator[LinkDefinition]:
-    """Each cable once, where its first end comes up."""
+    """Each cable once, where its first end comes up. The clear side of a tunnel is no cable."""
     mtus = {(d.name, i.name): i.mtu for d in devices for i in d.interfaces}
     seen = set()
     for device in devices:
+        tunnels = {tunnel.interface for tunnel in device.tunnels}
         for interface in device.interfaces:
+            if interface.name in tunnels:
+                continue
             near, far = (device.name, interface.name), (interface.peer, interface.peer_interface)
             if (far, near) in seen:
                 continue

@@ -11,6 +11,7 @@ import stat
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from pcg_netops.lab import ipsec
 from pcg_netops.lab.plan import BindPlan, NodePlan
 from pcg_netops.lab.syscalls import (
     MS_BIND,
@@ -38,6 +39,7 @@ class View:
         self._sources: list[int] = []
         self._own_files = plan.own_files
         self._files = plan.files
+        self._more = (ipsec.FOLDER,) if plan.tunnels else ()
 
     def make(self) -> None:
         """Turn a copy of the machine's mounts into the node's view."""
@@ -50,7 +52,7 @@ class View:
         if self._own_files:
             _writable_root(Path("/run/.root"), Path("/run/.changes"))
             mount("tmpfs", "/run", "tmpfs")
-        for folder in ("/tmp", *_DISK):  # noqa: S108
+        for folder in ("/tmp", *_DISK, *self._more):  # noqa: S108
             mount("tmpfs", folder, "tmpfs")
         _make_var_lib(Path("/run/lib"))
         _make_group(Path("/etc/frr/group"))

@@ -52,6 +52,15 @@ def _milliseconds(value: object) -> object:
     return int(match[1]) * _UNITS_MS[match[2]]
 
 
+def _seconds(value: object) -> object:
+    """The same durations as whole seconds."""
+    milliseconds = _milliseconds(value)
+    assert isinstance(milliseconds, int)
+    if milliseconds % 1_000 or not milliseconds:
+        raise ValueError("is not a whole number of seconds, such as 10 s or 8 h")
+    return milliseconds // 1_000
+
+
 def _text(value: object) -> object:
     """pydantic takes a number as an address; whoever wrote one meant something else."""
     if not isinstance(value, str):
@@ -96,3 +105,4 @@ _TimeText = Annotated[str, Field(pattern="^20[0-9]{2}-[0-9]{2}-[0-9]{2}[T ][0-9]
 Day = Annotated[date, BeforeValidator(_calendar, json_schema_input_type=_DayText)]
 LocalTime = Annotated[datetime, BeforeValidator(_calendar, json_schema_input_type=_TimeText)]
 Milliseconds = Annotated[int, BeforeValidator(_milliseconds, json_schema_input_type=_DurationText)]
+Seconds = Annotated[int, BeforeValidator(_seconds, json_schema_input_type=_DurationText)]

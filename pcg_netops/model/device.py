@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
+from pcg_netops.model.ipsec import IpsecProfile
 from pcg_netops.model.secret import Secret
+
+TUNNEL_INTERFACE = "ipsec"  # and a number from 0: what strongSwan's user-space ESP calls its own
 
 
 class Role(StrEnum):
@@ -167,7 +170,7 @@ class Ports:
 class FilterRule:
     """One permitted kind of forwarded traffic, owned by a service or a named purpose.
 
-    Empty `sources` or `destinations` mean any address; no `protocol` means any.
+    Empty `sources` or `destinations` mean any address; no `protocol` means any; "esp" has no ports.
     """
 
     owner: str
@@ -266,6 +269,38 @@ class Snmp:
 
 
 @dataclass(frozen=True)
+class Tunnel:
+    """A route-based IPsec tunnel. `interface`, one of the device's own, is its clear side.
+
+    Protected packets go from `local` by the interface `underlay` to `remote`. One of the two ends
+    sets the tunnel up and does so again when it is lost; the other one answers.
+    """
+
+    peer: str
+    interface: str
+    underlay: str
+    local: IPv4Address
+    remote: IPv4Address
+    initiates: bool
+    profile_name: str
+    profile: IpsecProfile
+
+    @property
+    def number(self) -> int:
+        """Tells the tunnels of a device apart, from 1."""
+        return int(self.interface.removeprefix(TUNNEL_INTERFACE)) + 1
+
+
+@dataclass(frozen=True)
+class StaticRoute:
+    """A route that no protocol learns; `owner` is what it serves."""
+
+    owner: str
+    prefix: IPv4Network
+    gateway: IPv4Address
+
+
+@dataclass(frozen=True)
 class Management:
     """The out-of-band interface, the only one that accepts log-ins, and what is behind it."""
 
@@ -299,3 +334,5 @@ class Device:
     policies: tuple[RoutingPolicy, ...]
     firewall: Firewall | None
     management: Management | None
+    tunnels: tuple[Tunnel, ...] = ()
+    static_routes: tuple[StaticRoute, ...] = ()

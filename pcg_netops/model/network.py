@@ -7,10 +7,11 @@ from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from pcg_netops.model.base import Asn, Flag, Model, Mtu, Name, Names, Prefix, Text, once
 from pcg_netops.model.device import AuthenticationMethod, Role
+from pcg_netops.model.ipsec import BUILT_IN_PROFILES, IpsecProfile
 from pcg_netops.model.management import ManagementPlane
 from pcg_netops.model.secret import SecretReference
 
@@ -92,8 +93,28 @@ class BfdTimers(Model):
     multiplier: Annotated[int, Field(ge=2, le=255, strict=True)]
 
 
+class TunnelIntent(Model):
+    """What makes a link an IPsec tunnel. The end that is named first sets it up."""
+
+    profile: Annotated[
+        Name, Field(description="one of ipsec_profiles, 'prime' or 'foundation'")
+    ] = "prime"
+    over: Annotated[
+        Name | None,
+        Field(
+            description="the node that carries it, cabled to both ends; by default the only such"
+            " node, or a cable of their own"
+        ),
+    ] = None
+
+
+def _briefly(value: object) -> object:
+    """`true` is a tunnel with nothing special, `false` is none."""
+    return ({} if value else None) if isinstance(value, bool) else value
+
+
 class Link(Model):
-    """A cable or circuit between two routers."""
+    """A cable or circuit between two routers, or a tunnel."""
 
     between: Annotated[tuple[Name, Name], AfterValidator(once)]
     mtu: Mtu | None = None
@@ -102,7 +123,12 @@ class Link(Model):
         Text | None, Field(description="why this link differs from the others, for its readers")
     ] = None
     tunnel: Annotated[
-        Flag, Field(description="true: in production this link is an IPsec tunnel")
+        TunnelIntent | None,
+        BeforeValidator(_briefly, json_schema_input_type=bool | TunnelIntent | None),
+        Field(description="true, or its details: an IPsec tunnel with BGP and BFD inside"),
+    ] = None
+    underlay: Annotated[
+        Flag, Field(description="true: a cable that carries nothing but tunnels, and no routing")
     ] = False
     authentication: Annotated[
         BgpAuthentication | None, Field(description="of the BGP session on this link")
@@ -134,6 +160,10 @@ class Network(Model):
     nodes: Annotated[dict[Name, Node], Field(min_length=1)]
     sites: Annotated[dict[Name, Site], Field(min_length=1)]
     links: tuple[Link, ...]
+    ipsec_profiles: Annotated[
+        dict[Name, IpsecProfile],
+        Field(default_factory=dict, description="besides 'prime' and 'foundation'"),
+    ]
     pools: Pools
     mtu: Mtu = 1500
     bfd: BfdTimers = BfdTimers(interval_ms=300, multiplier=3)
@@ -157,6 +187,31 @@ class Network(Model):
     @cached_property
     def _exchanges_of(self) -> dict[str, str]:
         return {g: name for name, exchange in self.exchanges.items() for g in exchange.gateways}
+
+    def profile_of(self, tunnel: TunnelIntent) -> IpsecProfile:
+        """The profile that a tunnel names."""
+        return (self.ipsec_profiles | dict(BUILT_IN_PROFILES))[tunnel.profile]
+
+    def carriers(self, tunnel: Link) -> tuple[str | None, ...]:
+        """Who can carry a tunnel: cores cabled to both ends; None is a cable of the ends' own."""
+        near, far = (self._cabled.get(end, {}) for end in tunnel.between)
+        between = [n for n in near if n in far and self.nodes[n].role is Role.CORE]
+        return (*((None,) if near.get(tunnel.between[1]) else ()), *between)
+
+    @cached_property
+    def _cabled(self) -> dict[str, dict[str, bool]]:
+        """The nodes that each has a cable to, and whether that is for tunnels alone."""
+        found: dict[str, dict[str, bool]] = {}
+        for link in self.links:
+            for end, other in (link.between, link.between[::-1]):
+                if not link.tunnel and other in self.nodes:
+                    found.setdefault(end, {}).setdefault(other, link.underlay)
+        return found
+
+    def carrier_of(self, tunnel: Link) -> str | None:
+        """The node that a tunnel crosses; None for one over a cable of its ends' own."""
+        assert tunnel.tunnel
+        return tunnel.tunnel.over or self.carriers(tunnel)[0]
 
     def gateway_of(self, address: IPv4Address) -> str | None:
         """The gateway whose translation pool holds the address, if any."""

@@ -6,7 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
-from pcg_netops.model.device import AuthenticationMethod, Device, Interface
+from pcg_netops.model.device import (
+    TUNNEL_INTERFACE,
+    AuthenticationMethod,
+    Device,
+    Interface,
+)
 from pcg_netops.model.secret import Secret
 
 AO = AuthenticationMethod.AO
@@ -45,9 +50,15 @@ def key_chains(device: Device) -> tuple[Secret, ...]:
 
 
 def numbered(device: Device) -> Iterator[tuple[Interface, int]]:
-    """Every interface and its port, counted from 1."""
+    """Every interface with a port and that port's number, counted from 1."""
     for interface in device.interfaces:
-        yield interface, int(interface.name.removeprefix("eth"))
+        if not interface.name.startswith(TUNNEL_INTERFACE):
+            yield interface, int(interface.name.removeprefix("eth"))
+
+
+def tunnel_numbers(device: Device) -> Iterator[tuple[str, int]]:
+    """Every tunnel's interface and its number, counted from 0."""
+    return ((tunnel.interface, tunnel.number - 1) for tunnel in device.tunnels)
 
 
 def off_its_network(device: Device) -> Iterator[str]:

@@ -49,6 +49,8 @@ class Feature(StrEnum):
     SYSLOG = "remote syslog with time zone"
     SNMP = "SNMPv3 alone, authenticated and private"
     CONTROL_PLANE = "control plane: peers alone, the rest refused or limited"
+    STATIC_ROUTES = "static route"
+    TUNNELS = "route-based IKEv2 and IPsec tunnel with certificates"
     MANAGEMENT = "management interface, log-in by SSH version 2 there alone"
 
     def used_by(self, device: Device) -> bool:
@@ -122,5 +124,7 @@ _USED: Mapping[Feature, Callable[[Device], bool]] = {
     Feature.SYSLOG: lambda device: _managed(device, lambda m: m.syslog),
     Feature.SNMP: lambda device: _managed(device, lambda m: m.snmp),
     Feature.CONTROL_PLANE: lambda device: device.bgp is not None,
+    Feature.STATIC_ROUTES: lambda device: bool(device.static_routes),
+    Feature.TUNNELS: lambda device: bool(device.tunnels),
     Feature.MANAGEMENT: lambda device: device.management is not None,
 }

@@ -8,7 +8,7 @@ every interface; that is done only where both together say exactly the same.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from ipaddress import IPv4Network
 from itertools import product
@@ -34,15 +34,28 @@ def interface_filters(device: Device) -> tuple[InterfaceFilter, ...]:
         InterfaceFilter(
             interface,
             tuple(_inbound(firewall, interface.name)),
-            tuple(_outbound(firewall, interface.name)),
+            tuple(_once(_outbound(firewall, interface.name))),
         )
         for interface in device.interfaces
     )
 
 
+def _once(rules: Iterable[FilterRule]) -> Iterator[FilterRule]:
+    """Without sources that an equal rule had before: rules may differ in their entrances alone."""
+    seen: set[tuple[object, ...]] = set()
+    for rule in rules:
+        what = (rule.owner, rule.action, rule.destinations, rule.protocol, rule.ports)
+        new = tuple(source for source in rule.sources if (what, source) not in seen)
+        seen |= {(what, source) for source in rule.sources}
+        if new or not rule.sources:
+            yield replace(rule, sources=new)
+
+
 def _inbound(firewall: Firewall, interface: str) -> Iterator[FilterRule]:
+    """A denial that names an exit is made there."""
     for rule in firewall.rules:
-        if interface in (rule.from_interfaces or (interface,)):
+        at_exit = rule.action is Action.DENY and rule.to_interfaces
+        if interface in (rule.from_interfaces or (interface,)) and not at_exit:
             yield rule
 
 
@@ -73,7 +86,7 @@ def _inexact(firewall: Firewall, interfaces: tuple[str, ...]) -> tuple[str, ...]
     for entrance, exit_ in product(interfaces, repeat=2):
         if entrance == exit_:
             continue
-        whole = [rule for rule in _inbound(firewall, entrance) if _leaves_by(rule, exit_)]
+        whole = [rule for rule in rules if _goes(rule, entrance, exit_)]
         parts = tuple(_inbound(firewall, entrance)), tuple(_outbound(firewall, exit_))
         for packet in packets:
             permitted = all(_permits(part, packet, firewall.default) for part in parts)
@@ -83,8 +96,10 @@ def _inexact(firewall: Firewall, interfaces: tuple[str, ...]) -> tuple[str, ...]
     return tuple(found)
 
 
-def _leaves_by(rule: FilterRule, interface: str) -> bool:
-    return interface in (rule.to_interfaces or (interface,))
+def _goes(rule: FilterRule, entrance: str, exit_: str) -> bool:
+    return entrance in (rule.from_interfaces or (entrance,)) and exit_ in (
+        rule.to_interfaces or (exit_,)
+    )
 
 
 def _starts(networks: Iterable[IPv4Network]) -> list[int]:

@@ -12,7 +12,13 @@ from base64 import b64decode
 from collections.abc import Iterator, Mapping
 
 from pcg_netops.model.device import Action, Device
-from pcg_netops.platforms.addresses import key_chains, numbered, off_its_network, statics
+from pcg_netops.platforms.addresses import (
+    key_chains,
+    numbered,
+    off_its_network,
+    statics,
+    tunnel_numbers,
+)
 from pcg_netops.platforms.base import ArtifactKind, Platform
 from pcg_netops.platforms.features import Feature
 from pcg_netops.platforms.filters import (
@@ -58,6 +64,8 @@ _SPELLS = {
     Feature.SYSLOG: "`logging host`, `service timestamps … show-timezone`",
     Feature.SNMP: "`snmp-server user … v3 auth sha-2 256 … priv aes 128`",
     Feature.CONTROL_PLANE: "`control-plane`, `service-policy input`, `police`",
+    Feature.STATIC_ROUTES: "`ip route … name`",
+    Feature.TUNNELS: "`crypto ikev2`, `crypto ipsec profile`, `interface TunnelN`",
     Feature.MANAGEMENT: "VRF `Mgmt-intf`, `ip ssh version 2`, `access-class`, control-plane policy",
 }
 _REFUSES = {
@@ -72,7 +80,8 @@ _REFUSES = {
 
 def interface_names(device: Device) -> dict[str, str]:
     """`eth1` is the second port of the chassis: the first is for management."""
-    return {i.name: f"GigabitEthernet{number + 1}" for i, number in numbered(device)}
+    ports = {i.name: f"GigabitEthernet{number + 1}" for i, number in numbered(device)}
+    return ports | {name: f"Tunnel{number}" for name, number in tunnel_numbers(device)}
 
 
 def _limits(device: Device) -> Iterator[str]:
@@ -80,6 +89,11 @@ def _limits(device: Device) -> Iterator[str]:
     yield from parted_zones(device)
     yield from reserved_zones(device, _RESERVED_ZONES)
     yield from off_its_network(device)
+    yield from (
+        f"IKE version {tunnel.profile.ike.version} with {tunnel.peer}: only version 2"
+        for tunnel in device.tunnels
+        if tunnel.profile.ike.version != 2
+    )
     for session in device.bgp.sessions if device.bgp else ():
         bfd = session.bfd
         if bfd and bfd.interval_ms not in _BFD_INTERVALS_MS:
@@ -120,6 +134,8 @@ def _view(device: Device) -> Mapping[str, object]:
         },
         "statics": statics(device),
         "key_chains": key_chains(device),
+        "profiles": {t.profile_name: t.profile for t in device.tunnels},
+        "authorities": {t.profile.authority: t.profile for t in device.tunnels},
     }
 
 

@@ -19,7 +19,13 @@ from pcg_netops.model.device import (
     Firewall,
     SourceNat,
 )
-from pcg_netops.platforms.addresses import key_chains, numbered, off_its_network, statics
+from pcg_netops.platforms.addresses import (
+    key_chains,
+    numbered,
+    off_its_network,
+    statics,
+    tunnel_numbers,
+)
 from pcg_netops.platforms.base import ArtifactKind, Platform
 from pcg_netops.platforms.features import Feature
 from pcg_netops.platforms.filters import (
@@ -38,6 +44,7 @@ _NAT_ADDRESSES = 8  # in one match of a translation rule
 _RESERVED_ZONES = frozenset({"junos-host", "null"})
 _NAT_NAME = 31  # letters in a rule's name
 _AAA_PORTS = {AaaProtocol.RADIUS: 1812, AaaProtocol.TACACS: 49}
+_PRF_BITS = {128: 256, 256: 384}  # of the hash that goes with an AES-GCM key
 _TEMPLATE = "junos/junos.conf.j2"
 
 _SPELLS = {
@@ -71,6 +78,8 @@ _SPELLS = {
     Feature.SYSLOG: "`syslog host … structured-data`",
     Feature.SNMP: "`snmp v3 usm`, `authentication-sha256`, `privacy-aes128`",
     Feature.CONTROL_PLANE: "filter of `lo0`, `policer`",
+    Feature.STATIC_ROUTES: "`static route … next-hop`, annotated",
+    Feature.TUNNELS: "`security ike`, `security ipsec`, `st0.N`; not on a stateless device",
     Feature.MANAGEMENT: "`fxp0`, `protocol-version v2`, the filter of `lo0`",
 }
 
@@ -80,11 +89,23 @@ def interface_names(device: Device) -> dict[str, str]:
     return {i.name: f"ge-0/0/{number - 1}" for i, number in numbered(device)}
 
 
+def unit_names(device: Device) -> dict[str, str]:
+    """Logical interfaces: unit 0 of a port, and a unit of `st0` for each tunnel."""
+    ports = {name: f"{port}.0" for name, port in interface_names(device).items()}
+    return ports | {name: f"st0.{number}" for name, number in tunnel_numbers(device)}
+
+
 def _limits(device: Device) -> Iterator[str]:
     yield from inexact_filters(device)
     yield from parted_zones(device)
     yield from reserved_zones(device, _RESERVED_ZONES)
     yield from off_its_network(device)
+    for tunnel in device.tunnels:
+        ike = tunnel.profile.ike
+        if device.firewall and not device.firewall.stateful:
+            yield f"the tunnel to {tunnel.peer}: forwarding packet by packet knows no IPsec"
+        if ike.encryption.combined and ike.hash.bits != _PRF_BITS[ike.encryption.bits]:
+            yield f"{ike.hash} with {ike.encryption}: the cipher decides on the function"
     for interface in device.interfaces:
         if interface.mtu > _LARGEST_MTU:
             yield f"MTU {interface.mtu} on {interface.name}: at most {_LARGEST_MTU}"
@@ -152,6 +173,10 @@ def _view(device: Device) -> Mapping[str, object]:
     translations = _translations(device, firewall)
     return {
         "names": names,
+        "units": unit_names(device),
+        "underlays": {tunnel.underlay for tunnel in device.tunnels},
+        "profiles": {t.profile_name: t.profile for t in device.tunnels},
+        "authorities": {t.profile.authority: t.profile for t in device.tunnels},
         "statics": statics(device),
         "key_chains": key_chains(device),
         **_communities(device),

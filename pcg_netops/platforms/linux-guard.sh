@@ -2,11 +2,12 @@
 # Puts back what ran before a push unless the push is confirmed in time. It runs on the device, so it
 # needs neither the controller nor its SSH session. Whoever renames $guard first decides: the
 # confirmation, or the end of the time.
-#   sh guard arm SECONDS | extend SECONDS | pending | confirm | revert
+#   sh guard arm SECONDS | extend SECONDS | pending | confirm | revert | try-tunnels FILE
 set -eu
 umask 077
 guard=/run/pcg/guard
 reload=/usr/lib/frr/frr-reload.py
+tunnels=/etc/swanctl/swanctl.conf
 
 stop_timer() { # folder; the timer itself goes on
     timer=$(cat "$1/timer")
@@ -20,6 +21,7 @@ arm)
     mkdir -p -m 700 "$guard.new"
     { echo 'flush ruleset' && nft -s list ruleset; } >"$guard.new/nftables.conf"
     vtysh -c 'show running-config no-header' >"$guard.new/frr.conf"
+    [ ! -e $tunnels ] || cp $tunnels "$guard.new/swanctl.conf"
     mv "$guard.new" "$guard"
     setsid --fork sh "$0" wait "$2" </dev/null >/run/pcg/guard.log 2>&1
     until [ -s "$guard/timer" ]; do sleep 0.01; done
@@ -49,6 +51,34 @@ revert)
     stop_timer "$guard.reverting"
     nft -f "$guard.reverting/nftables.conf"
     python3 $reload --log-level error --reload "$guard.reverting/frr.conf"
+    if [ -e "$guard.reverting/swanctl.conf" ]; then
+        cp "$guard.reverting/swanctl.conf" $tunnels
+        swanctl --load-all --noprompt >/dev/null
+    fi
     rm -rf "$guard.reverting"
+    ;;
+try-tunnels)
+    # strongSwan has no dry run: a second daemon, in a network of its own, lists what the file gives.
+    exec unshare --net --mount sh -eu -c '
+        wanted=$(cat "$1")
+        mount -t tmpfs tmpfs /run
+        cd /run
+        mkdir swanctl
+        ln -s /etc/swanctl/* swanctl/
+        rm -f swanctl/swanctl.conf
+        printf "%s\n" "$wanted" >swanctl/swanctl.conf
+        export STRONGSWAN_CONF=/run/strongswan.conf SWANCTL_DIR=/run/swanctl
+        crypto="random nonce pem pkcs1 pkcs8 x509 pubkey openssl kdf"
+        echo "charon { load = $crypto kernel-netlink socket-default vici }" >strongswan.conf
+        echo "swanctl { load = $crypto }" >>strongswan.conf
+        /usr/lib/ipsec/charon >charon.log 2>&1 &
+        trap "kill $!" EXIT
+        tries=200
+        until [ -S charon.vici ] && swanctl --stats >/dev/null 2>&1; do
+            [ $((tries -= 1)) -gt 0 ] || { cat charon.log >&2; exit 1; }
+            sleep 0.02
+        done
+        swanctl --load-all --noprompt >loaded || { cat loaded >&2; exit 1; }
+        swanctl --list-conns' sh "$2"
     ;;
 esac

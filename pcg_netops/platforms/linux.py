@@ -1,4 +1,4 @@
-"""Linux gateways and routers: FRR for routing, nftables for filtering and translation."""
+"""Linux gateways and routers: FRR for routing, nftables for filtering, strongSwan for tunnels."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from importlib.resources import files
 from pcg_netops.model.device import Device
 from pcg_netops.platforms.base import ArtifactKind, Delivery, Platform, always
 from pcg_netops.platforms.features import Feature
+from pcg_netops.platforms.strongswan import SWANCTL, view
 
 # Its log and the file that it hands to vtysh would show secrets to others.
 _RELOAD = "python3 /usr/lib/frr/frr-reload.py --log-level error"
@@ -44,7 +45,7 @@ _SPELLS = {
     Feature.SESSIONS: "`neighbor`, a `route-map` in each direction",
     Feature.SHUTDOWN: "`neighbor … shutdown`",
     Feature.BFD: "`bfd profile`",
-    Feature.TTL_SECURITY: "`neighbor … ttl-security hops 1`",
+    Feature.TTL_SECURITY: "nftables: `ip ttl set 255` out, `ip ttl 255` in",
     Feature.TCP_MD5: "`neighbor … password`",
     Feature.NEXT_HOP_SELF: "`next-hop-self`",
     Feature.MAXIMUM_PREFIXES: "`maximum-prefix`",
@@ -67,6 +68,10 @@ _SPELLS = {
     Feature.SYSLOG: "`rsyslog.conf`: RFC 5424",
     Feature.SNMP: "`snmpd.conf`: `createUser … SHA-256 … AES`",
     Feature.CONTROL_PLANE: "nftables `input` chain, `limit rate`",
+    Feature.STATIC_ROUTES: "`ip route`",
+    Feature.TUNNELS: (
+        "strongSwan: `swanctl.conf`, bound to an XFRM interface of the host by `if_id`"
+    ),
     Feature.MANAGEMENT: "nftables `input` chain; the interface and its SSH server are the host's",
 }
 
@@ -91,7 +96,7 @@ _MANAGEMENT_FILES: Mapping[str, Callable[[Device], bool]] = {
 
 LINUX = Platform(
     name="linux",
-    title="FRR and nftables",
+    title="FRR, nftables and strongSwan",
     netmiko_type="linux",
     staging="/run/pcg/staged",
     artifacts=(
@@ -127,9 +132,11 @@ LINUX = Platform(
             ArtifactKind(name=name, template=f"linux/{name}.j2", delivery=None, wanted=wanted)
             for name, wanted in _MANAGEMENT_FILES.items()
         ),
+        SWANCTL,
     ),
     spells=_SPELLS,
     refuses=_REFUSES,
     concealed=re.compile(r"(neighbor \S+ password )\S+"),
+    view=view,
     guard=files("pcg_netops.platforms").joinpath("linux-guard.sh").read_text(),
 )

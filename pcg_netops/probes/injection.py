@@ -3,6 +3,7 @@
 A neighbour that ignores routing policy can send a device anything. So a forbidden packet is not
 left to routing, which might lose it on the way: it is written to the neighbour's end of the link,
 addressed to the device's own hardware address, and looked for in everything the device sends out.
+A tunnel's end has no hardware address: what is written there is encrypted and crosses the tunnel.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from pcg_netops.model.flow import Protocol
 
 _MAGIC = b"pcg-injection"
 _ETH_P_ALL = 3
+_ETH_P_IP = 0x0800
 _SO_ATTACH_FILTER = 26  # asm-generic/socket.h
 _PACKET_OUTGOING = 4  # linux/if_packet.h
 _SYN = 0x02
@@ -32,12 +34,12 @@ _TYPE_OF_SERVICE = 0x5C
 
 
 def _filter() -> bytes:
-    """A classic BPF program (linux/filter.h): outgoing frames with our type of service."""
+    """A classic BPF program (linux/filter.h): outgoing packets with our type of service."""
     packet_type = 0xFFFFF000 + 4  # SKF_AD_OFF + SKF_AD_PKTTYPE
     program = (
         (0x30, 0, 0, packet_type),
         (0x15, 0, 3, _PACKET_OUTGOING),
-        (0x30, 0, 0, 14 + 1),
+        (0x30, 0, 0, 1),
         (0x15, 0, 1, _TYPE_OF_SERVICE),
         (0x06, 0, 0, 0xFFFF),
         (0x06, 0, 0, 0),
@@ -109,7 +111,9 @@ class Injector:
                 end = (injection.neighbour, injection.interface)
                 if end not in wires:
                     wires[end] = stack.enter_context(self._wire(*end))
-                wires[end].send(self._frame(injection, token))
+                hardware = self._address(injection.device, injection.device_interface)
+                to = (injection.interface, _ETH_P_IP, 0, 0, hardware)
+                wires[end].sendto(packet(injection, token), to)
             seen = _outgoing(watches, len(_MAGIC) + 12, time.monotonic() + wait_s)
         return [
             (injection.device, token) in seen
@@ -122,7 +126,9 @@ class Injector:
 
     def _watch(self, node: str) -> socket.socket:
         """Everything that a node sends out of what is injected."""
-        watch = self._lab.socket(node, socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ETH_P_ALL))
+        # Packets without the frame around them, which tunnels do not have.
+        kind = socket.SOCK_DGRAM
+        watch = self._lab.socket(node, socket.AF_PACKET, kind, socket.htons(_ETH_P_ALL))
         program = ctypes.create_string_buffer(_filter())
         attached = struct.pack("HP", len(_filter()) // 8, ctypes.addressof(program))
         watch.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, attached)
@@ -130,25 +136,21 @@ class Injector:
         return watch
 
     def _wire(self, node: str, interface: str) -> socket.socket:
-        """One end of a link, to write frames to."""
-        wire = self._lab.socket(node, socket.AF_PACKET, socket.SOCK_RAW, 0)
+        """One end of a link, to write packets to; the kernel puts a frame around each."""
+        wire = self._lab.socket(node, socket.AF_PACKET, socket.SOCK_DGRAM, 0)
         wire.bind((interface, 0))
         return wire
 
-    def _frame(self, injection: Injection, token: bytes) -> bytes:
-        target = self._address(injection.device, injection.device_interface)
-        source = self._address(injection.neighbour, injection.interface)
-        return target + source + b"\x08\x00" + packet(injection, token)
-
     def _address(self, node: str, interface: str) -> bytes:
+        """The hardware address of an interface; none for the clear side of a tunnel."""
         if node not in self._hardware:
             done = self._lab.run(node, ["ip", "-j", "link"])
             if done.returncode:
                 raise LabError(f"cannot list interfaces: {done.stderr.strip()}", place=node)
             self._hardware[node] = {
-                link["ifname"]: bytes.fromhex(link["address"].replace(":", ""))
+                link["ifname"]: bytes.fromhex(link.get("address", "").replace(":", ""))
                 for link in json.loads(done.stdout)
-                if link.get("link_type") == "ether"
+                if link.get("link_type") in ("ether", "none")
             }
         return self._hardware[node][interface]
 

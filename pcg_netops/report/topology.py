@@ -78,6 +78,8 @@ def dot_source(lab: LabEvidence, exchanges: Sequence[str] = ()) -> str:
         left, right = sorted(link.ends, key=lambda name: columns[name])
         level = ", constraint=false" if columns[left] == columns[right] else ""
         narrow = ", style=dashed" if link.mtu < largest else ""
+        if link.tunnel:
+            narrow = ', color="black:black", penwidth=2'
         # Gateways stand next to the edges, however many links they have to the other side.
         weight = 8 if columns[left][0] == _COLUMNS[Role.EDGE] else 2
         lines.append(f"  {numbers[left]} -- {numbers[right]} [weight={weight}{level}{narrow}];")

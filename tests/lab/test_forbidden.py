@@ -24,7 +24,13 @@ from tests.conftest import REPOSITORY
 
 pytestmark = pytest.mark.lab
 
-KINDS = {"domain to domain", "partner to partner", "exchange to exchange", "anywhere to management"}
+KINDS = {
+    "domain to domain",
+    "partner to partner",
+    "exchange to exchange",
+    "beside a tunnel",
+    "anywhere to management",
+}
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,8 @@ def test_everything_forbidden_is_tried_everywhere_and_blocked(running: Running) 
     tried = {item.name.partition(" to ")[2] for item in found}
     edges = {name for name, node in network.nodes.items() if node.role == "edge"}
     gateways = {name for name, node in network.nodes.items() if node.role == "gateway"}
-    assert tried == edges | gateways | {"management"}
+    tunnelled = {"psn-core", "psnp-hub-a", "psnp-hub-b"}
+    assert tried == edges | gateways | tunnelled | {"management"}
     log_ins = [item for item in found if item.kind == "anywhere to management"]
     assert {item.name for item in log_ins} == {
         f"{site}-host to management" for site in network.sites
@@ -125,6 +132,16 @@ def test_an_edge_that_lets_an_exchange_pretend_to_be_the_organisation_is_reporte
         ("exchange to exchange", "dc1-edge1 let it through")
     }
     assert {item.detail.split()[0] for item in leaks} == {"192.0.2.61"}
+
+
+@pytest.mark.parametrize("node", ["psnp-hub-a", "psn-core"])
+def test_a_cable_that_takes_more_than_tunnels_is_reported(running: Running, node: str) -> None:
+    opened = 'insert rule inet pcg forward iifname != "eth0" oifname != "eth0" accept'
+    with running.changed(node, opened):
+        found = running.check()
+    assert _told(found, lambda item: item.blocked is False) == {
+        ("beside a tunnel", f"{node} let it through")
+    }
 
 
 def test_a_log_in_from_a_site_is_reported(running: Running) -> None:

@@ -10,15 +10,16 @@ from typing import Any
 
 import pytest
 
-from pcg_netops.audit.addresses import inner_mtu
 from pcg_netops.audit.auditing import AUDIT_RULES
 from pcg_netops.audit.catalogue import CHECK_RULES, RULES, to_markdown
 from pcg_netops.audit.finding import Finding, Rule, Severity
 from pcg_netops.audit.inputs import INPUT_RULES
 from pcg_netops.audit.plan import Plan
 from pcg_netops.audit.run import audit
+from pcg_netops.audit.tunnels import inner_mtu
 from pcg_netops.inventory.compose import compose
 from pcg_netops.inventory.workspace import read_workspace
+from pcg_netops.model.ipsec import BUILT_IN_PROFILES
 
 REPOSITORY = Path(__file__).parents[2]
 NETWORK, CUTOVER = "network.yaml", "cutovers/to-cloud.yaml"
@@ -301,11 +302,21 @@ def test_private_and_ordinary_numbers_are_not(asn: int, workspace: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("outer", "nat_traversal", "inner"),
-    [(1500, False, 1446), (1500, True, 1438), (1400, False, 1346), (1400, True, 1338)],
+    ("profile", "outer", "nat_traversal", "inner"),
+    [
+        ("prime", 1500, False, 1446),
+        ("prime", 1500, True, 1438),
+        ("prime", 1400, False, 1346),
+        ("prime", 1400, True, 1338),
+        ("foundation", 1500, False, 1438),
+        ("foundation", 1500, True, 1422),
+    ],
 )
-def test_the_inner_mtu_is_what_esp_leaves(outer: int, nat_traversal: bool, inner: int) -> None:
-    assert inner_mtu(outer, nat_traversal=nat_traversal) == inner
+def test_the_inner_mtu_is_what_esp_leaves(
+    profile: str, outer: int, nat_traversal: bool, inner: int
+) -> None:
+    esp = BUILT_IN_PROFILES[profile].esp
+    assert inner_mtu(outer, esp, nat_traversal=nat_traversal) == inner
 
 
 # --- several mistakes at once -------------------------------------------------------------------

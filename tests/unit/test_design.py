@@ -112,6 +112,7 @@ def test_every_rule_translation_prefix_list_and_policy_entry_has_an_owner(case: 
     purposes = {"anti-spoofing", "bogons", "own-traffic-out", "own-traffic-in", "neighbouring edge"}
     purposes |= {"between-own-sites", "no way between domains", "no way between exchanges"}
     purposes |= {f"graceful shutdown of {name}" for name in case.workspace.network.nodes}
+    purposes.add("tunnels-only")
     services = case.workspace.services.services
     for device in case.devices.values():
         for prefixes in device.prefix_lists:
@@ -124,8 +125,8 @@ def test_every_rule_translation_prefix_list_and_policy_entry_has_an_owner(case: 
             owners |= {nat.owner for nat in device.firewall.destination_nat}
             assert owners <= services.keys(), device.name
             for rule in device.firewall.rules:
-                out_of = rule.owner.startswith("out-of-")
-                assert rule.owner in services or rule.owner in purposes or out_of, device.name
+                found = rule.owner.startswith(("out-of-", "tunnel-"))
+                assert rule.owner in services or rule.owner in purposes or found, device.name
 
 
 def test_gateways_edges_and_partners_deny_what_no_rule_names(case: Case) -> None:

@@ -41,8 +41,15 @@ from tests.platform_table import DOCUMENT, table
 from tests.regenerate import GOLDEN, golden_files
 from tests.unit.meaning.expected import facts_of
 from tests.unit.meaning.facts import differences
-from tests.unit.meaning.junos import Statement, read
-from tests.unit.meaning.test_meaning import READERS, REPOSITORY, devices, rendered, said_on
+from tests.unit.meaning.slow import slow_enough
+from tests.unit.meaning.statements import Statement, read
+from tests.unit.meaning.test_meaning import (
+    READERS,
+    REPOSITORY,
+    devices,
+    rendered,
+    said_on,
+)
 
 SMALL = REPOSITORY / "tests/workspaces/small"
 
@@ -267,6 +274,8 @@ def _one_value_a_line(text: str) -> str:
 @pytest.mark.parametrize("workspace", ["small", "demonstration"])
 def test_the_set_form_of_junos_says_what_the_hierarchical_form_says(workspace: str) -> None:
     for each in devices(workspace):
+        if not said_on(each, "junos"):
+            continue
         files = rendered(each, "junos")
         said, at = set(), ""
         for line in files["junos.set"].splitlines():
@@ -284,7 +293,7 @@ def test_the_set_form_of_junos_says_what_the_hierarchical_form_says(workspace: s
 def test_ios_xe_is_read_by_a_vendor_aware_parser() -> None:
     for each in devices("demonstration"):
         if said_on(each, "iosxe"):
-            text = rendered(each, "iosxe")["iosxe.conf"]
+            text = rendered(slow_enough(each, "iosxe"), "iosxe")["iosxe.conf"]
             parsed = get_hconfig(Vendor.CISCO_IOS, text)  # refuses a section that is there twice
             tops = [line for line in text.splitlines() if line[:1].isalpha() and line != "end"]
             assert [child.text for child in parsed.children] == tops

@@ -568,6 +568,20 @@ def test_picture_is_grouped_and_runs_from_the_organisation_to_its_partners(tmp_p
     assert x["old-1"] == pytest.approx(x["new-1"], abs=20)
 
 
+def test_a_tunnel_is_a_double_line_and_the_report_says_who_encrypted(tmp_path: Path) -> None:
+    data = evidence().lab.model_dump()
+    plain = str(draw(evidence(lab=data).lab).svg)
+    tunnel = {"ends": ("new-1", "bank"), "zone": "trade", "mtu": 1338}
+    cabled, tunnelled = (
+        evidence(lab=data | {"links": [*data["links"], tunnel | more], "ipsec": "the kernel"})
+        for more in ({}, {"tunnel": True})
+    )
+    paths = [str(draw(found.lab).svg).count("<path") for found in (cabled, tunnelled)]
+    assert plain.count("<path") + 1 == paths[0] == paths[1] - 1
+    assert "double: IPsec tunnel, encrypted by the kernel." in page_of(tunnelled, tmp_path).text
+    assert "IPsec" not in page_of(evidence(), tmp_path).text
+
+
 def test_report_without_graphviz_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     page = page_of(evidence(), tmp_path)

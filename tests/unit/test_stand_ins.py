@@ -26,11 +26,11 @@ def test_the_evidence_names_whose_bytes_did_not_run_and_has_their_digests() -> N
     lab = stand_ins(production)
     _, cutover = production.cutover()
     plan = stages(cutover, production.services)
-    said = " ".join(fidelity(production, lab))
+    said = " ".join(fidelity(production, lab, ""))
     assert "Cisco IOS-XE in production" in said
     assert "that design ran instead: hq-border." in said
     assert "that design ran instead: cloud-north." in said
-    assert "on FRR and nftables: legacy-fw, cloud-south, health-net, hospital." in said
+    assert "strongSwan: legacy-fw, cloud-south, health-net, hospital." in said
     ran = devices_that_ran(production, lab)
     assert DeviceEvidence(device="cloud-north", platform="junos", ran="linux") in ran
     digests = not_run(production, lab, plan)
@@ -45,4 +45,4 @@ def test_where_everything_is_linux_nothing_stood_in() -> None:
     _, cutover = production.cutover()
     lab = stand_ins(production)
     assert not_run(production, lab, stages(cutover, production.services)) == {}
-    assert "did not run" not in " ".join(fidelity(production, lab))
+    assert "did not run" not in " ".join(fidelity(production, lab, ""))

@@ -14,6 +14,7 @@ from pcg_netops.model.device import (
     RoutingPolicy,
 )
 from pcg_netops.model.device import Ports as DevicePorts
+from pcg_netops.model.device import Tunnel as DeviceTunnel
 from pcg_netops.model.secret import Secret
 from tests.unit.meaning.facts import (
     ANY,
@@ -26,6 +27,7 @@ from tests.unit.meaning.facts import (
     Prefixes,
     Session,
     Step,
+    Tunnel,
     key_id,
 )
 
@@ -98,9 +100,12 @@ def facts_of(device: Device) -> Facts:
             for nat in firewall.source_nat
             for name, source, target in product(nat.to_interfaces, nat.sources, nat.destinations)
         ),
+        tunnels=frozenset(_tunnel(device, tunnel) for tunnel in device.tunnels),
+        statics=frozenset((route.prefix, route.gateway) for route in device.static_routes),
         guarded=frozenset(i.address.ip for i in device.interfaces) | {device.loopback},
         admitted=frozenset(("bgp", s.peer_address) for s in bgp.sessions)
         | frozenset(("bfd", s.peer_address) for s in bgp.sessions if s.bfd)
+        | frozenset((kind, t.remote) for t in device.tunnels for kind in ("ike", "esp"))
         | {DIAGNOSIS},
         login=management.address,
         login_from=management.network,
@@ -132,6 +137,30 @@ def _plane(management: Management) -> Plane:
 
 def _marker(secret: Secret) -> str:
     return f"pcg_secret_{secret.name}_"
+
+
+def _tunnel(device: Device, tunnel: DeviceTunnel) -> Tunnel:
+    profile = tunnel.profile
+    ike, esp = profile.ike, profile.esp
+    return Tunnel(
+        clear=next(i.address for i in device.interfaces if i.name == tunnel.interface),
+        local=tunnel.local,
+        remote=tunnel.remote,
+        identities=(device.name, tunnel.peer),
+        initiates=tunnel.initiates,
+        version=ike.version,
+        ike=(ike.encryption.value, ike.hash.value, int(ike.group), ike.lifetime),
+        esp=(
+            esp.encryption.value,
+            esp.hash.value if esp.hash else None,
+            int(esp.group),
+            esp.lifetime,
+        ),
+        signature=profile.signature.value.split("-")[0],
+        authority=profile.authority,
+        revocations=profile.crl is not None,
+        dead_peer=profile.dead_peer,
+    )
 
 
 def _entries(prefixes: PrefixList) -> Prefixes:

@@ -89,6 +89,24 @@ def key_id(key: str) -> str:
     return hashlib.md5(b64decode(key.split()[1]), usedforsecurity=False).hexdigest()
 
 
+@dataclass(frozen=True)
+class Tunnel:
+    """An end of an IPsec tunnel; lifetimes and silence in seconds."""
+
+    clear: IPv4Interface
+    local: IPv4Address
+    remote: IPv4Address
+    identities: tuple[str, str]  # own, the peer's
+    initiates: bool
+    version: int
+    ike: tuple[str, str, int, int]  # cipher, hash, group, lifetime
+    esp: tuple[str, str | None, int, int]
+    signature: str  # "ecdsa" or "rsa"
+    authority: str
+    revocations: bool  # looked up
+    dead_peer: int
+
+
 # A packet passes if every one of the chains that it meets permits it.
 Passage = tuple[Chain, ...]
 Way = tuple[IPv4Interface, IPv4Interface]  # in by, out by
@@ -118,7 +136,10 @@ class Facts:
         tuple[str, IPv4Interface, IPv4Network, IPv4Network, str, Ports, IPv4Network]
     ]  # owner, out by, source, destination, protocol, ports, pool
     guarded: frozenset[IPv4Address]  # addresses of its own that take nothing unasked for
-    # "bgp" or "bfd" and the peer that may send it; "icmp" and no address: some, at a limited rate
+    tunnels: frozenset[Tunnel]
+    statics: frozenset[tuple[IPv4Network, IPv4Address]]  # prefix, gateway
+    # "bgp", "bfd", "ike" or "esp" and the peer that may send it; "icmp" and no address: some, at a
+    # limited rate
     admitted: frozenset[tuple[str, IPv4Address]]
     login: IPv4Address | None  # the only address that takes log-ins; None: there is none such
     login_from: IPv4Network | None
@@ -166,7 +187,10 @@ def _equal(left: Passage, right: Passage, own: frozenset[IPv4Address]) -> bool:
     if None not in plain:
         return plain[0] == plain[1]
     rules = [rule for chain in (*left, *right) for rule in chain.rules]
-    sources = _starts([rule.source for rule in rules])
+    # Linux forwards nothing that claims to come from the device itself, and the rest may not.
+    sources = [
+        start for start in _starts([rule.source for rule in rules]) if IPv4Address(start) not in own
+    ]
     destinations = [
         start
         for start in _starts([rule.destination for rule in rules])

@@ -23,6 +23,7 @@ from tests.unit.meaning.facts import (
     Session,
     decides,
 )
+from tests.unit.meaning.iosxe_tunnels import tunnels_in
 from tests.unit.meaning.linux import prefix_lists, route_map
 
 _OWN_TRAFFIC = "to this device: the control plane's policy decides"
@@ -112,6 +113,12 @@ class _Router:
             resets=frozenset(),
             destination_nat=frozenset(),
             source_nat=frozenset(),
+            tunnels=frozenset(tunnels_in(self.top, self.interfaces, self.at)),
+            statics=frozenset(
+                (IPv4Network((words[0], words[1])), IPv4Address(words[2]))
+                for words in (text.split() for text in values(self.top, "ip route "))
+                if re.fullmatch(r"[\d.]+", words[2])
+            ),
             guarded=guarded,
             admitted=admitted,
             login=login,
@@ -305,13 +312,30 @@ class _Router:
         self, peer: IPv4Address, spared: set[tuple[str, IPv4Address, str]]
     ) -> Iterator[tuple[str, IPv4Address]]:
         """What of a peer's traffic is let in and not dropped."""
-        port, self_ = next((n, str(i.ip)) for n, i in self.at.items() if peer in i.network)
+        yield from self.admits_tunnel(peer, spared)
+        found = [(n, str(i.ip)) for n, i in self.at.items() if peer in i.network]
+        if not found:
+            return
+        port, self_ = found[0]
         if self.lets_in(port, peer):
             both = {f"host {self_} eq 179", f"eq 179 host {self_}"}
             if both == {rest for kind, p, rest in spared if (kind, p) == ("tcp", peer)}:
                 yield "bgp", peer
             if ("udp", peer, f"host {self_} range 3784 3785 ttl eq 255") in spared:
                 yield "bfd", peer
+
+    def admits_tunnel(
+        self, peer: IPv4Address, spared: set[tuple[str, IPv4Address, str]]
+    ) -> Iterator[tuple[str, IPv4Address]]:
+        """IKE and ESP from the other end of a tunnel to this one."""
+        for lines in self.interfaces.values():
+            if value(lines, "tunnel destination ") == str(peer):
+                self_ = self.at[value(lines, "tunnel source ") or ""].ip
+                wanted = {f"host {self_} eq 500", f"host {self_} eq 4500"}
+                if wanted == {rest for kind, p, rest in spared if (kind, p) == ("udp", peer)}:
+                    yield "ike", peer
+                if ("esp", peer, f"host {self_}") in spared:
+                    yield "esp", peer
 
     def lets_in(self, port: str, peer: IPv4Address) -> bool:
         """Whether the filter of the interface lets a peer's packets reach the control plane."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from itertools import product
 
@@ -22,63 +20,14 @@ from tests.unit.meaning.facts import (
     decides,
     key_id,
 )
+from tests.unit.meaning.junos_tunnels import tunnels_in
+from tests.unit.meaning.statements import Statement, read
 
 _ETHERNET_HEADER = 14
 _KINDS = ["unreachable", "echo-request", "time-exceeded"]
 _MANAGEMENT = ("ntp", "aaa", "snmp")
 _NOTHING_ELSE = "management-nothing-else"
-_OF_EVERY_FILTER = ("to-this-device", "from-this-device", "everything-else")
-
-
-@dataclass
-class Statement:
-    """A statement's words, and what stands in its braces."""
-
-    words: list[str]
-    remark: str = ""
-    active: bool = True
-    below: list[Statement] = field(default_factory=list)
-
-    def all(self, *start: str) -> list[Statement]:
-        """Statements right below that begin with these words."""
-        return [s for s in self.below if s.words[: len(start)] == list(start)]
-
-    def at(self, *path: str) -> Statement:
-        """The statement below that path; an empty one if there is none."""
-        here = self
-        for word in path:
-            here = next(iter(here.all(word)), Statement([]))
-        return here
-
-    def said(self, *start: str) -> list[str]:
-        """The words after these ones, of every statement that begins so."""
-        return [word for s in self.all(*start) for word in s.words[len(start) :]]
-
-
-def read(text: str) -> Statement:
-    """The configuration as a tree. Raises AssertionError where braces or lines are out of order."""
-    top = Statement([])
-    open_, remark = [top], ""
-    for line in map(str.strip, text.splitlines()):
-        if not line:
-            continue
-        if line.startswith("/*"):
-            remark = line.removeprefix("/*").removesuffix("*/").strip()
-            continue
-        if line == "}":
-            open_.pop()
-            assert open_, "a brace too many"
-            continue
-        assert line[-1] in "{;", line
-        active = not line.startswith("inactive: ")
-        words = re.findall(r'"[^"]*"|[^\s\[\]"]+', line[:-1].removeprefix("inactive: "))
-        statement = Statement([w.strip('"') for w in words], remark, active)
-        remark = ""
-        open_[-1].below.append(statement)
-        if line[-1] == "{":
-            open_.append(statement)
-    assert open_ == [top], "a brace too few"
-    return top
+_OF_EVERY_FILTER = ("to-this-device", "from-itself", "from-this-device", "everything-else")
 
 
 def facts_in(files: Mapping[str, str]) -> Facts:
@@ -94,7 +43,10 @@ class _Gateway:
         self.ports = {
             s.words[0]: s
             for s in top.at("interfaces").below
-            if s.words[0] not in ("fxp0", "lo0") and s.active
+            if s.words[0] not in ("fxp0", "lo0", "st0") and s.active
+        } | {
+            f"st0.{unit.words[1]}": Statement([], below=[unit, *unit.all("description")])
+            for unit in top.at("interfaces", "st0").all("unit")
         }
         self.addresses = {name: _address(s) for name, s in self.ports.items()}
         self.loopback = _address(top.at("interfaces", "lo0"))
@@ -104,7 +56,7 @@ class _Gateway:
             for s in self.security.at("address-book", "global").all("address")
         } | {"any": ANY}
         self.zones = {
-            s.words[1]: [w.removesuffix(".0") for i in s.at("interfaces").below for w in i.words]
+            s.words[1]: [_port(w) for i in s.at("interfaces").below for w in i.words]
             for s in self.security.at("zones").all("security-zone")
         }
 
@@ -126,6 +78,8 @@ class _Gateway:
             },
             mtus={
                 self.addresses[name]: int(s.said("mtu")[0]) - _ETHERNET_HEADER
+                if s.all("mtu")
+                else int(s.at("unit", "family").said("mtu")[0])
                 for name, s in self.ports.items()
             },
             lists=lists,
@@ -155,6 +109,17 @@ class _Gateway:
             ),
             destination_nat=frozenset(self.destinations(nat.at("destination"))),
             source_nat=frozenset(self.sources(nat.at("source"))),
+            tunnels=frozenset(
+                tunnels_in(
+                    self.security,
+                    {n if n[:2] == "st" else f"{n}.0": a for n, a in self.addresses.items()},
+                )
+            ),
+            statics=frozenset(
+                (IPv4Network(route.words[1]), IPv4Address(hop))
+                for route in routing.at("static").all("route")
+                for hop in route.said("next-hop")
+            ),
             guarded=self.guarded(),
             admitted=frozenset(
                 self.admits(term)
@@ -490,6 +455,8 @@ class _Gateway:
         """What a term that accepts is for."""
         from_ = term.at("from")
         said = [from_.said(w) for w in ("protocol", "port", "ttl", "destination-port")]
+        if from_.all("destination-address"):
+            return self.admits_tunnel(from_, said)
         limited = term.at("then").said("policer") == ["diagnosis"] and self.limits()
         if said == [["icmp"], [], [], []] and from_.said("icmp-type") == _KINDS and limited:
             return DIAGNOSIS
@@ -498,12 +465,30 @@ class _Gateway:
             "bfd": [["udp"], [], ["255"], ["3784-3785"]],
         }
         sources = [s.words[0] for s in from_.at("source-address").below]
-        for port in (name.removesuffix(".0") for name in from_.said("interface")):
+        for port in map(_port, from_.said("interface")):
             for kind, wanted in kinds.items():
                 if said == wanted and len(sources) == 1 and port in self.addresses:
                     peer = IPv4Interface(sources[0]).ip
                     if peer in self.addresses[port].network and self.lets_by(port, peer):
                         return kind, peer
+        return "anything", IPv4Address(0)
+
+    def admits_tunnel(self, from_: Statement, said: list[list[str]]) -> tuple[str, IPv4Address]:
+        """What a term for a tunnel's peer lets in, if the zone of its interface takes it too."""
+        kinds = {"ike": [["udp"], [], [], ["500", "4500"]], "esp": [["esp"], [], [], []]}
+        (source,) = [s.words[0] for s in from_.at("source-address").below]
+        (target,) = [s.words[0] for s in from_.at("destination-address").below]
+        (port,) = map(_port, from_.said("interface"))
+        taken = {
+            allowed.words[0]
+            for zone in self.security.at("zones").all("security-zone")
+            if port in self.zones[zone.words[1]]
+            for allowed in zone.at("host-inbound-traffic", "system-services").below
+        }
+        own = IPv4Interface(target).ip == self.addresses[port].ip
+        for kind, wanted in kinds.items():
+            if said == wanted and own and "ike" in taken:
+                return kind, IPv4Interface(source).ip
         return "anything", IPv4Address(0)
 
     def login(self) -> tuple[IPv4Address | None, IPv4Network | None]:
@@ -525,6 +510,11 @@ class _Gateway:
         if said != [["tcp"], ["22"], ["fxp0.0"]] or len(sources) != 1:
             return None, None
         return IPv4Address(management), IPv4Network(sources[0])
+
+
+def _port(unit: str) -> str:
+    """The port of a unit that is its only one; tunnels are units of the same port."""
+    return unit if unit.startswith("st0.") else unit.removesuffix(".0")
 
 
 def _address(port: Statement) -> IPv4Interface:

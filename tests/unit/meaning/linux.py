@@ -21,6 +21,7 @@ from tests.unit.meaning.facts import (
     Step,
     key_id,
 )
+from tests.unit.meaning.swanctl import tunnels_in
 
 _LIMITED = "icmp type { destination-unreachable, echo-request, time-exceeded } limit rate "
 
@@ -65,7 +66,7 @@ def facts_in(files: Mapping[str, str]) -> Facts:
         interfaces={address: described[name] for name, address in at.items()},
         mtus=None,
         lists=lists,
-        sessions=_sessions(frr, bgp, family, lists, timers),
+        sessions=_sessions(frr, bgp, family, lists, timers, chains),
         originated=frozenset(map(IPv4Network, values(family, "network ")))
         if "no bgp network import-check" in {b.text for b in bgp.below}
         else frozenset(),
@@ -94,15 +95,22 @@ def facts_in(files: Mapping[str, str]) -> Facts:
                 _set(line, "ip daddr") or (),
             )
         ),
+        tunnels=tunnels_in(files["swanctl.conf"], at) if "swanctl.conf" in files else frozenset(),
+        statics=frozenset(
+            (IPv4Network(words[0]), IPv4Address(words[1]))
+            for words in (text.split() for text in values(frr, "ip route "))
+        ),
         guarded=frozenset(i.ip for i in (*at.values(), loopback)) if guard else frozenset(),
         admitted=frozenset(
             (kind, IPv4Address(peer))
             for kind, wanted in (
                 ("bgp", ("tcp dport 179 accept", "tcp sport 179 accept")),
-                ("bfd", ("ip ttl 255 udp dport { 3784-3785, 4784 } accept",)),
+                ("bfd", ("ip ttl 255 udp dport 3784-3785 accept",)),
+                ("ike", ("udp dport { 500, 4500 } accept",)),
+                ("esp", ("meta l4proto esp accept",)),
             )
             for peer in {p for line in chains["input"] for p in _set(line, "ip saddr") or ()}
-            if all(any(f"ip saddr {peer} {w}" in line for line in chains["input"]) for w in wanted)
+            if all(_admits(chains["input"], peer, w) for w in wanted)
         )
         | {DIAGNOSIS for line in chains["input"] if line.strip().startswith(_LIMITED)},
         login=guard,
@@ -193,6 +201,14 @@ def _snmp(conf: list[str], chain: list[str]) -> tuple[str, frozenset[str], str, 
     return found[1], frozenset(managers), found[2], found[3]
 
 
+def _admits(lines: list[str], peer: str, wanted: str) -> bool:
+    """Whether exactly that is let in from a peer by one interface."""
+    rule = re.compile(
+        rf'iifname "\S+" ip saddr {peer} (ip daddr \S+ )?(ip ttl 255 (?=tcp ))?{re.escape(wanted)}'
+    )
+    return any(rule.match(line.strip()) for line in lines)
+
+
 def _translating(chains: Mapping[str, list[str]], name: str, priority: str) -> list[str]:
     """The lines of a chain, if packets get there."""
     lines = chains.get(name, [])
@@ -263,13 +279,18 @@ def _passages(
 
 
 def _matches(line: str) -> list[Match]:
-    protocol, ports = _service(line) if " dport " in line else (None, None)
+    protocol, ports = _service(line) if " dport " in line else (_whole_protocol(line), None)
     sources = _set(line, "ip saddr") or [str(ANY)]
     targets = _set(line, "ip daddr") or [str(ANY)]
     return [
         Match(_owner(line), " accept " in line, IPv4Network(one), IPv4Network(to), protocol, ports)
         for one, to in product(sources, targets)
     ]
+
+
+def _whole_protocol(line: str) -> str | None:
+    found = re.search(r"meta l4proto (\w+)", line)
+    return found[1] if found else None
 
 
 def prefix_lists(top: list[Block]) -> dict[str, tuple[str, Prefixes]]:
@@ -325,12 +346,24 @@ def route_map(
     return tuple(step for _, step in sorted(found, key=lambda item: item[0]))
 
 
+def _on_link_alone(chains: Mapping[str, list[str]], peer: str) -> bool:
+    """Whether BGP to a peer leaves with the highest TTL, and comes in with no other."""
+    out = chains.get("output", [])
+    hooked = out and "type filter hook output priority mangle;" in out[0]
+    return bool(hooked) and all(
+        any(f"ip daddr {peer} tcp {way} 179 ip ttl set 255" in line for line in out)
+        and any(f"ip saddr {peer} ip ttl 255 tcp {way} 179 accept" in x for x in chains["input"])
+        for way in ("dport", "sport")
+    )
+
+
 def _sessions(
     frr: list[Block],
     bgp: Block,
     family: list[Block],
     lists: Mapping[str, tuple[str, Prefixes]],
     timers: Mapping[str, tuple[int, int]],
+    chains: Mapping[str, list[str]],
 ) -> dict[IPv4Address, Session]:
     found = {}
     for text in values(bgp.below, "neighbor "):
@@ -351,7 +384,7 @@ def _sessions(
             timers[profile] if "bfd" in about else None,
             "next-hop-self" in within,
             limits[0] if limits else 0,
-            "ttl-security hops 1" in about,
+            _on_link_alone(chains, peer),
             not any(f"no neighbor {peer} send-community" in b.text for b in family),
             next((("md5", a.split()[1]) for a in about if a.startswith("password ")), None),
         )

@@ -9,6 +9,7 @@ import pytest
 from pcg_netops.model.device import Device
 from tests.unit.meaning.expected import facts_of
 from tests.unit.meaning.facts import differences
+from tests.unit.meaning.slow import slow_enough
 from tests.unit.meaning.test_meaning import READERS, devices, rendered
 from tests.unit.meaning.wrong import SLIPS, Slip
 
@@ -16,13 +17,14 @@ _MANY = 30  # slips for each platform
 
 
 @cache
-def before_anything_moves(name: str) -> Device:
-    return next(device for device in devices("demonstration") if device.name == name)
+def before_anything_moves(name: str, platform: str) -> Device:
+    found = next(device for device in devices("demonstration") if device.name == name)
+    return slow_enough(found, platform)
 
 
 @cache
 def files(name: str, platform: str) -> dict[str, str]:
-    return rendered(before_anything_moves(name), platform)
+    return rendered(before_anything_moves(name, platform), platform)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +37,9 @@ def files(name: str, platform: str) -> dict[str, str]:
 )
 def test_a_wrong_rendering_is_caught(platform: str, slip: Slip) -> None:
     wrong = slip.made_in(files(slip.device, platform))
-    assert differences(facts_of(before_anything_moves(slip.device)), READERS[platform](wrong))
+    assert differences(
+        facts_of(before_anything_moves(slip.device, platform)), READERS[platform](wrong)
+    )
 
 
 @pytest.mark.parametrize("platform", SLIPS)
