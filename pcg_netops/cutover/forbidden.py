@@ -193,24 +193,41 @@ def _at_core(network: Network, services: Services, name: str, device: Device) ->
     """Clear packets by and to cables that only tunnels may use; one of its own domain passes."""
     outside = [i for i in device.interfaces if i.zone == UNDERLAY]
     targets = _targets(network, services)
-    own = network.nodes[name].domain or ""
-    clients: dict[str, IPv4Address] = {}
-    for site in network.sites.values():
-        if site.domain:
-            clients[site.domain] = client_address(site.prefix)
-    for interface, source, target in itertools.product(outside, clients.values(), targets):
+    sources = {s.domain: client_address(s.prefix) for s in network.sites.values() if s.domain}
+    for interface, source, target in itertools.product(outside, sources.values(), targets):
         yield _Try("beside a tunnel", _injection(name, interface, source, target))
-    inside = next((i for i in device.interfaces if i.zone == own), None)
-    within = next((target for target in targets if target.domain == own), None)
-    if not outside or inside is None or within is None:
+    permitted = _permitted_at_core(network, name, device, targets)
+    if not outside or permitted is None:
         return
+    entrance, source, target = permitted
     for interface in outside:
         peer = interface.address.network[interface.address.ip == interface.address.network[0]]
-        beyond = replace(within, address=peer)
-        yield _Try("beside a tunnel", _injection(name, inside, clients[own], beyond))
-    through = next((t.interface for t in device.tunnels), inside.name)
-    entrance = next(i for i in device.interfaces if i.name == through)
-    yield _Try("control", _injection(name, entrance, clients[own], within), control=True)
+        beyond = replace(target, address=peer)
+        yield _Try("beside a tunnel", _injection(name, entrance, source, beyond))
+    yield _Try("control", _injection(name, entrance, source, target), control=True)
+
+
+def _permitted_at_core(
+    network: Network, name: str, device: Device, targets: Iterable[_Target]
+) -> tuple[Interface, IPv4Address, _Target] | None:
+    """Where a partner or a gateway sends from, and a service of the core's domain elsewhere."""
+    domain = network.nodes[name].domain or ""
+    for interface in device.interfaces:
+        peer = network.nodes.get(interface.peer)
+        if peer is None or interface.zone == UNDERLAY:
+            continue
+        behind = {
+            site: value.prefix
+            for site, value in network.sites.items()
+            if value.node == interface.peer and value.domain == domain
+        }
+        if peer.role is Role.GATEWAY:
+            behind[""] = peer.nat[domain]
+        for site, prefix in behind.items():
+            for target in targets:
+                if target.domain == domain and target.site != site:
+                    return interface, client_address(prefix), target
+    return None
 
 
 _LogIns = dict[socket.socket, tuple[str, str]]  # connection attempt -> site, device
