@@ -51,7 +51,7 @@ revert)
     stop_timer "$guard.reverting"
     nft -f "$guard.reverting/nftables.conf"
     python3 $reload --log-level error --reload "$guard.reverting/frr.conf"
-    if [ -e "$guard.reverting/swanctl.conf" ]; then
+    if [ -e "$guard.reverting/swanctl.conf" ] && ! cmp -s "$guard.reverting/swanctl.conf" $tunnels; then
         cp "$guard.reverting/swanctl.conf" $tunnels
         swanctl --load-all --noprompt >/dev/null
     fi
