@@ -29,6 +29,7 @@ class Expectation:
 
     stage: Stage
     planned: bool  # a planned step may lose nothing; a failure may take each service's limit
+    doubt: str = ""  # why losses may come from the machine that measures, not from the network
 
 
 def unsettled(
@@ -67,7 +68,7 @@ def judge_services(
                 flow,
                 intended_gateway(network, services, expectation.stage, flow),
                 network,
-                expectation.planned,
+                expectation,
                 service.max_outage,
                 during.get(flow.name),
                 settled.get(flow.name),
@@ -96,7 +97,7 @@ def _judge_flow(
     flow: Flow,
     intended: str,
     network: Network,
-    planned: bool,
+    expectation: Expectation,
     max_outage_ms: float,
     during: FlowResult | None,
     settled: FlowResult | None,
@@ -105,7 +106,7 @@ def _judge_flow(
     if settled:
         gateways = (gateway_seen(network, peer.address) for peer in settled.peers)
         seen = tuple(dict.fromkeys(gateways))
-    verdict, reason = _verdict(intended, seen, planned, max_outage_ms, during, settled)
+    verdict, reason = _verdict(intended, seen, expectation, max_outage_ms, during, settled)
     return FlowEvidence(
         flow=flow.name,
         protocol=flow.protocol,
@@ -130,7 +131,7 @@ def _judge_flow(
 def _verdict(
     intended: str,
     seen: tuple[str, ...],
-    planned: bool,
+    expectation: Expectation,
     max_outage_ms: float,
     during: FlowResult | None,
     settled: FlowResult | None,
@@ -139,14 +140,20 @@ def _verdict(
         return Verdict.INCOMPLETE, "no probe was sent"
     late = settled.lost + settled.broken
     if late:
-        return Verdict.FAIL, f"{late} probes lost after the network had settled"
+        return _not_right(f"{late} probes lost after the network had settled", expectation.doubt)
     if set(seen) != {intended}:
-        return Verdict.FAIL, f"carried by {', '.join(seen) or 'no gateway'}, meant for {intended}"
-    if planned and during.lost:
-        return Verdict.FAIL, f"{during.lost} of {during.sent} probes lost ({during.outage_text})"
+        text = f"carried by {', '.join(seen) or 'no gateway'}, meant for {intended}"
+        return _not_right(text, expectation.doubt if intended in seen else "")
+    if expectation.planned and during.lost:
+        text = f"{during.lost} of {during.sent} probes lost ({during.outage_text})"
+        return _not_right(text, expectation.doubt)
     within = during.within(max_outage_ms)
     if within is None:
         return Verdict.INCOMPLETE, "the probing machine itself was held up: measure again"
     if not within:
         return Verdict.FAIL, f"outage {during.outage_text}, the limit is {max_outage_ms:g} ms"
     return Verdict.PASS, ""
+
+
+def _not_right(text: str, doubt: str) -> tuple[Verdict, str]:
+    return (Verdict.INCOMPLETE, f"{text}, but {doubt}") if doubt else (Verdict.FAIL, text)

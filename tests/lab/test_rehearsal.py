@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from pcg_netops.cutover.evidence import Evidence, StepEvidence, StepKind, Verdict
+from pcg_netops.errors import ExitCode
 from pcg_netops.inventory.workspace import load_workspace
 from tests.conftest import PCG, REPOSITORY, copy_small
 
@@ -305,12 +306,18 @@ def test_a_forgotten_allow_list_fails_and_names_the_services(
 
 
 def test_the_demonstration_passes(tmp_path: Path) -> None:
-    """The main job, on the repository's own workspace, within what the project promises."""
-    session = Session(REPOSITORY, tmp_path / "build")
-    try:
-        finished = _finished(session, session.first_step)
-    finally:
-        session.close()
+    """The main job, on the repository's own workspace, within what the project promises.
+
+    Where the machine stood still, a rehearsal says so and proves nothing: it is measured again.
+    """
+    for attempt in range(3):
+        session = Session(REPOSITORY, tmp_path / f"build{attempt}")
+        try:
+            finished = _finished(session, session.first_step)
+        finally:
+            session.close()
+        if finished.code != ExitCode.INCOMPLETE:
+            break
     _proves(finished, 20)
     assert finished.evidence.lab.memory_mb < 600
     (failure,) = finished.steps(StepKind.FAILURE)

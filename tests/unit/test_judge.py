@@ -102,6 +102,22 @@ def test_one_lost_probe_fails_a_planned_step() -> None:
     assert judged["dispatch"].verdict is Verdict.PASS
 
 
+def test_losses_while_the_machine_itself_stood_still_prove_nothing() -> None:
+    clean = _clean(PLANNED.stage)
+    doubtful = replace(PLANNED, doubt="this machine stood still")
+    for during, settled in (
+        (_with_gap(clean, TELEMETRY, 1), clean),
+        (_with_gap(clean, TELEMETRY, 1), _with_gap(clean, TELEMETRY, 1)),
+    ):
+        judged = _judge(doubtful, during, settled)["telemetry"]
+        assert judged.verdict is Verdict.INCOMPLETE
+        assert _reason(judged, TELEMETRY).endswith(", but this machine stood still")
+    assert _judge(doubtful, clean, clean)["telemetry"].verdict is Verdict.PASS
+    elsewhere = replace(clean[TELEMETRY], peers=(Peer(POOL["cloud-north"], 100, 0, 1),))
+    judged = _judge(doubtful, clean, clean | {TELEMETRY: elsewhere})["telemetry"]
+    assert judged.verdict is Verdict.FAIL, "a stall sends nothing to a wrong gateway alone"
+
+
 def test_a_flow_without_a_probe_is_incomplete_never_a_pass() -> None:
     clean = _clean(PLANNED.stage)
     missing = {name: result for name, result in clean.items() if name != TELEMETRY}
