@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import resource
 import subprocess
 import sys
@@ -66,13 +67,17 @@ def fleet(count: int) -> Iterator[list[tuple[int, str]]]:
         served.terminate()
 
 
+def rows(running: Running) -> set[str]:
+    """Without the numbers that the device gives to entries."""
+    return set(re.sub(r"(?m)^ \d+ ", " ", running["iosxe.conf"]).splitlines())
+
+
 def lacking(running: Running) -> str:
-    present = set(running["iosxe.conf"].splitlines())
-    return "\n".join(line for line in LINES if line not in present)
+    return "\n".join(set(LINES) - rows(running))
 
 
 def present(running: Running) -> str:
-    return "\n".join(set(running["iosxe.conf"].splitlines()) & set(LINES[::20]))
+    return "\n".join(set(LINES[::20]) & rows(running))
 
 
 def ours(places: list[tuple[int, str]], folder: Path) -> Callable[[], None]:

@@ -26,6 +26,7 @@ from pcg_netops.push.secrets import Secrets
 SILENCE_S = 30.0  # a device that says nothing for so long has failed
 _CHUNK_LINES, _CHUNK_LETTERS = 40, 2_000  # a device has to buffer what it was sent ahead
 _LONGEST = 480  # letters of a line: less than the width of the terminal
+_MOST_ROWS = 40  # of an error: nobody reads more of one device
 _SOME_PROMPT = re.compile(r"\S.*[#>%$] ?")
 # Question marks and tabs ask for help; other control characters edit the line.
 _UNSENDABLE = re.compile(r"[?\x00-\x1f\x7f]")
@@ -108,7 +109,9 @@ class CommandLine:
         """An error of this device, without secrets."""
         if self._concealed:
             message = self._concealed.sub(r"\1(not shown)", message)
-        return PushError(self._secrets.conceal(message.strip()), place=self._name, remedy=remedy)
+        first, rest = message.strip().split("\n")[:_MOST_ROWS], message.count("\n") - _MOST_ROWS
+        shown = "\n".join([*first, f"… and {rest} more lines"] if rest > 0 else first)
+        return PushError(self._secrets.conceal(shown), place=self._name, remedy=remedy)
 
     def write(self, text: str) -> None:
         """Type this, and wait for nothing."""

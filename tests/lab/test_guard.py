@@ -87,6 +87,26 @@ def test_confirmed_push_survives_a_power_cut(
     assert {node: running(lab, node) for node in GATEWAYS} == {n: after[n] for n in GATEWAYS}
 
 
+def test_timers_begin_anew_while_waves_go_on(
+    workspace: Workspace, lab: NetnsLab, pusher: Pusher
+) -> None:
+    """Two waves that each take more than half of the time, and together more than all of it."""
+    artifacts = change(workspace)
+    waves = [[node for node in artifacts if node != EDGE], [EDGE]]
+    begun = time.monotonic()
+
+    def say(text: str) -> None:
+        if text.startswith("applying on "):
+            time.sleep(4)
+
+    pusher.push(artifacts, waves, say, guard_s=7)
+    assert time.monotonic() - begun > 7
+    after = {node: running(lab, node) for node in artifacts}
+    time.sleep(4)  # when the first timers would have run out, and those that began anew
+    assert {node: running(lab, node) for node in artifacts} == after
+    assert all(lab.run(n, ["test", "-e", "/run/pcg/guard"]).returncode == 1 for n in artifacts)
+
+
 def test_a_device_that_fails_brings_every_other_back(
     workspace: Workspace, lab: NetnsLab, pusher: Pusher
 ) -> None:
