@@ -6,9 +6,13 @@ from collections.abc import Iterator
 
 from pcg_netops.diff.iosxe.language import DEFAULTS, LOGICAL, ORDERED, Tree
 
+_WITH_DEFAULTS = tuple(section for section, _ in DEFAULTS)
+
 
 def says_nothing(root: str, line: str, beside: Tree) -> bool:
     """Whether a line of a section is a default that devices leave out."""
+    if not root.startswith(_WITH_DEFAULTS):
+        return False
     if root.startswith("interface ") and line.startswith("ip mtu "):
         media = next((x.split()[1] for x in beside if x.startswith("mtu ")), "1500")
         return line.split()[2] == media
@@ -30,8 +34,9 @@ def lines_of(tree: Tree, root: str, as_entered: bool, depth: int = 0) -> Iterato
 
 def is_fixed(line: str) -> bool:
     """Whether this section is always there: a port of the chassis, a terminal line."""
-    is_port = line.startswith("interface ") and not LOGICAL.match(line)
-    return is_port or line.startswith(("control-plane", "line "))
+    if line.startswith("interface "):
+        return not LOGICAL.match(line)
+    return line.startswith(("control-plane", "line "))
 
 
 def is_idle(line: str, below: Tree) -> bool:

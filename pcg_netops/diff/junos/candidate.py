@@ -158,24 +158,23 @@ def read(text: str) -> Candidate:
 
 def statements(top: Statement) -> Iterator[str]:
     """The `set` form, in a standard order where order does not count."""
-    yield from _sets(top, ())
-    yield from _marks(top, ())
+    sets: list[str] = []
+    marks: list[str] = []
+    _spell(top, (), sets, marks)
+    yield from sets
+    yield from marks
 
 
-def _sets(at: Statement, path: Path) -> Iterator[str]:
+def _spell(at: Statement, path: Path, sets: list[str], marks: list[str]) -> None:
+    """Add what stands at a path to the two lists: quicker than generators within each other."""
     if path and not at.below:
-        yield say("set", path)
-    for word in at.below if is_ordered(path) else sorted(at.below):
-        yield from _sets(at.below[word], (*path, word))
-
-
-def _marks(at: Statement, path: Path) -> Iterator[str]:
+        sets.append(say("set", path))
     if at.inactive:
-        yield say("deactivate", path)
+        marks.append(say("deactivate", path))
     if at.remark:
-        yield say("annotate", (*path, at.remark))
-    for word in sorted(at.below):
-        yield from _marks(at.below[word], (*path, word))
+        marks.append(say("annotate", (*path, at.remark)))
+    for word in at.below if is_ordered(path) else sorted(at.below):
+        _spell(at.below[word], (*path, word), sets, marks)
 
 
 def is_ordered(path: Path) -> bool:

@@ -34,7 +34,8 @@ def _deletes(old: Statement, new: Statement, path: Path) -> Iterator[str]:
     for word, was in old.below.items():
         here = (*path, word)
         if word in new.below:
-            yield from _deletes(was, new.below[word], here)
+            if was != new.below[word]:
+                yield from _deletes(was, new.below[word], here)
         elif not replaced:
             yield say("delete", here)
 
@@ -48,6 +49,8 @@ def _additions(old: Statement, new: Statement, path: Path) -> Iterator[str]:
     for word, wanted in new.below.items():
         here = (*path, word)
         was = old.below.get(word, Statement())
+        if was == wanted and word in old.below:
+            continue
         if not wanted.below and not _is_leaf(old, word):
             yield say("set", here)
         yield from _additions(was, wanted, here)
