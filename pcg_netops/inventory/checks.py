@@ -21,6 +21,8 @@ from pcg_netops.model.network import Network
 from pcg_netops.model.services import Service, Services
 from pcg_netops.model.waivers import Waivers
 
+SSH_PORT = 22
+
 
 @dataclass(frozen=True)
 class Sources:
@@ -30,6 +32,7 @@ class Sources:
     services: tuple[YamlFile, Services]
     hosts: tuple[YamlFile, dict[str, Entry]]
     groups: tuple[YamlFile, dict[str, Entry]]
+    defaults: tuple[YamlFile, Entry]
     cutovers: dict[str, tuple[YamlFile, Cutover]]
     waivers: tuple[YamlFile, Waivers] | None = None  # a workspace may have none
 
@@ -39,6 +42,7 @@ def cross_check(sources: Sources) -> Iterator[InputError]:
     network, services = sources.network[1], sources.services[1]
     yield from check_network(*sources.network)
     yield from _check_hosts(sources)
+    yield from _check_ports(sources)
     yield from _check_overlaps(sources)
     sites: dict[str | None, set[str]] = {None: set()}
     for name, site in network.sites.items():
@@ -85,6 +89,23 @@ def _check_hosts(sources: Sources) -> Iterator[InputError]:
             )
         else:
             seen[entry.hostname] = name
+
+
+def _check_ports(sources: Sources) -> Iterator[InputError]:
+    """What a platform renders lets log-ins in on one port: on another, a push would be the last."""
+    given = [
+        *((sources.hosts[0], (name,), entry) for name, entry in sources.hosts[1].items()),
+        *((sources.groups[0], (name,), entry) for name, entry in sources.groups[1].items()),
+        (sources.defaults[0], (), sources.defaults[1]),
+    ]
+    for file, path, entry in given:
+        if entry.port not in (None, SSH_PORT):
+            yield contradiction(
+                f"port {entry.port}: the filters of devices refuse log-ins on any but {SSH_PORT}",
+                place=file.place(*path, "port"),
+                remedy=f"have the devices listen on {SSH_PORT}, and remove 'port'; a port that is"
+                " forwarded belongs in the SSH configuration file",
+            )
 
 
 def _manageable(hostname: str, pool: IPv4Network) -> bool:

@@ -121,7 +121,7 @@ def read_workspace(root: Path, instead: Mapping[str, str] | None = None) -> Read
     services_file, services = read(folder / "services.yaml", Services)
     hosts_file, hosts = read(folder / "hosts.yaml", Entries)
     groups_file, groups = read(folder / "groups.yaml", Entries)
-    _, defaults = read(folder / "defaults.yaml", Entry)
+    defaults_file, defaults = read(folder / "defaults.yaml", Entry)
     cutovers = {path.stem: read(path, Cutover) for path in paths}
     waivers = (folder / "waivers.yaml").exists() and read(folder / "waivers.yaml", Waivers)
     readable = {name: pair for name, pair in cutovers.items() if pair[1] is not None}
@@ -132,6 +132,7 @@ def read_workspace(root: Path, instead: Mapping[str, str] | None = None) -> Read
         services=(services_file, services),
         hosts=(hosts_file, hosts.root),
         groups=(groups_file, groups.root),
+        defaults=(defaults_file, defaults),
         cutovers=cutovers,
         waivers=waivers or None,
     )

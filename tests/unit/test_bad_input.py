@@ -246,6 +246,22 @@ MISTAKES = [
         "in phase 'leave' there is no back-up: only cloud is up"
         "\n  remedy: choose a phase in which both exchanges are up",
     ),
+    *(
+        Wrong(
+            file,
+            old,
+            old + new,
+            "port",
+            "port 2022: the filters of devices refuse log-ins on any but 22\n"
+            "  remedy: have the devices listen on 22, and remove 'port'; a port that is"
+            " forwarded belongs in the SSH configuration file",
+        )
+        for file, old, new in (
+            (HOSTS, "hostname: 198.18.7.20", ", port: 2022"),
+            ("inventory/groups.yaml", "everything: {", "port: 2022"),
+            ("inventory/defaults.yaml", "platform: linux\n", "port: 2022\n"),
+        )
+    ),
     Wrong(
         HOSTS,
         "198.18.7.20",

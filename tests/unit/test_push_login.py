@@ -67,12 +67,8 @@ def test_a_password_is_looked_up_where_the_inventory_says(
 def test_trusting_is_asked_for_and_a_changed_key_is_never_taken(
     router: FakeIosXe, pcg: Pcg, workspace: Path, tmp_path: Path
 ) -> None:
-    hosts = workspace / "inventory/hosts.yaml"
     config = tmp_path / "config"
-    hosts.write_text(
-        hosts.read_text().replace("198.18.7.10,", f"198.18.7.10, port: {router.port},")
-    )
-    config.write_text("Host 198.18.7.10\n  HostName 127.0.0.1\n")
+    config.write_text(f"Host 198.18.7.10\n  HostName 127.0.0.1\n  Port {router.port}\n")
     file = workspace / "inventory/known_hosts"
     ask = ("hosts", "trust", NAME, "--ssh-config", str(config))
 
@@ -85,7 +81,7 @@ def test_trusting_is_asked_for_and_a_changed_key_is_never_taken(
     assert not file.exists()
 
     assert pcg(*ask, "--write").code == 0
-    place = place_of(Entry(hostname="198.18.7.10", port=router.port, data={}), config)
+    place = place_of(Entry(hostname="198.18.7.10", data={}), config)
     assert len(known_hosts(file).keys(place.name)) == 1
     written = file.read_text()
     assert pcg(*ask, "--write").out.startswith("known ")
