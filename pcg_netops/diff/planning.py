@@ -234,9 +234,12 @@ def residue(change: DeviceChange, running: Files) -> str:
 def _difference(change: DeviceChange, running: Files, wanted: Files, label: str) -> str:
     now = held(change.platform, running, (change.intended, change.base))
     language = LANGUAGES[change.platform]
+    wanted = _standard(language, wanted)
     lines: list[str] = []
     for name in wanted:
-        texts = [language.standard(wanted[name]), language.standard(now.get(name, ""))]
+        if now.get(name) == wanted[name]:
+            continue
+        texts = [wanted[name], language.standard(now.get(name, ""))]
         lines += difflib.unified_diff(
             texts[0].splitlines(),
             texts[1].splitlines(),

@@ -26,6 +26,9 @@ _SINGLE_NAMES = """
 """
 _SINGLE = frozenset(_SINGLE_NAMES.split())
 
+# Lists of plain values, whose order counts.
+_PLAIN = frozenset(("import", "export", "authentication-order"))
+
 
 class StatementError(Exception):
     """A line that is not a statement; `word` is the first that makes no sense, `at` where it is."""
@@ -131,10 +134,7 @@ class Editor:
             if not self.candidate.delete(path):
                 return "warning: statement not found\n"
         elif verb == "insert":
-            # "insert … term one before term another": the word comes again
-            moved, other = path[:-3], (*path[:-5], *path[-2:])
-            if path[-3] != "before" or not self.candidate.insert(moved, other):
-                return "error: statement not found\n"
+            return self._insert(path)
         elif verb == "annotate":
             self.candidate.remarks[path[:-1]] = path[-1]
         elif not self.candidate.has(path):
@@ -143,6 +143,16 @@ class Editor:
             self.candidate.inactive[path] = None
         else:
             self.candidate.inactive.pop(path, None)
+        return ""
+
+    def _insert(self, path: Path) -> str:
+        """`insert … term A before term B`: the keyword comes again, unless values are plain."""
+        at = -2 if path[-4:-3] and path[-4] in _PLAIN else -3
+        moved, other = path[:at], path[at + 1 :]
+        if len(moved) < 2 or path[at] != "before" or other[:-1] != moved[at + 1 : -1]:
+            raise StatementError(path[-1], 0)
+        if not self.candidate.insert(moved, (*moved[: at + 1], *other)):
+            return "error: statement not found\n"
         return ""
 
 

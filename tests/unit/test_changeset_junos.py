@@ -11,6 +11,7 @@ from pcg_netops.diff.junos.candidate import Candidate, read
 from pcg_netops.diff.junos.change import both_ways, standard
 from pcg_netops.model.device import Device
 from pcg_netops.platforms.junos import JUNOS
+from tests.fakes.junos_tree import Editor, StatementError, load
 from tests.unit.meaning.test_meaning import rendered
 from tests.unit.variants import STATEFUL, STATELESS, every_stage, pairs
 
@@ -77,11 +78,11 @@ _TERMS = "set firewall family inet filter f term {} then accept"
 @pytest.mark.parametrize(
     ("old", "new", "wanted"),
     [
-        (["a", "b"], ["b", "a"], ["insert firewall family inet filter f term b before a"]),
+        (["a", "b"], ["b", "a"], ["insert firewall family inet filter f term b before term a"]),
         (
             ["a", "b"],
             ["c", "a", "b"],
-            [_TERMS.format("c"), "insert firewall family inet filter f term c before a"],
+            [_TERMS.format("c"), "insert firewall family inet filter f term c before term a"],
         ),
         (["a", "b"], ["a", "b", "c"], [_TERMS.format("c")]),
         (["a", "b", "c"], ["a", "c"], ["delete firewall family inet filter f term b"]),
@@ -93,6 +94,28 @@ def test_terms_come_where_their_order_counts(
     ends = ["\n".join(map(_TERMS.format, terms)) for terms in (old, new)]
     assert list(both_ways(*ends).remediation) == wanted
     assert_circular(*ends)
+
+
+def test_plain_values_come_where_their_order_counts() -> None:
+    """Each is named by itself; the elements of other lists by their keyword as well."""
+    ends = [
+        "".join(f"set system authentication-order {word}\n" for word in words)
+        for words in (("password", "radius"), ("radius", "password"))
+    ]
+    wanted = "insert system authentication-order radius before password"
+    assert both_ways(*ends).remediation == (wanted,)
+    assert_circular(*ends)
+    editor = Editor(load(ends[0]))
+    assert editor.take(wanted) == ""
+    assert list(editor.candidate.lines()) == ends[1].splitlines()
+
+
+def test_a_device_takes_no_term_without_its_keyword_for_a_place() -> None:
+    editor = Editor(load("\n".join(map(_TERMS.format, "ab"))))
+    with pytest.raises(StatementError):
+        editor.take("insert firewall family inet filter f term b before a")
+    assert editor.take("insert firewall family inet filter f term b before term a") == ""
+    assert list(editor.candidate.lines()) == list(map(_TERMS.format, "ba"))
 
 
 @pytest.mark.parametrize(
@@ -119,7 +142,13 @@ def test_no_more_is_said_than_differs(old: str, new: str, wanted: list[str]) -> 
 
 @pytest.mark.parametrize(
     "line",
-    ["delete system host-name", "insert a b before c", "rename a to b", "deactivate system"],
+    [
+        "delete system host-name",
+        "insert t a before t b",
+        "insert a b before c",
+        "rename a to b",
+        "deactivate system",
+    ],
 )
 def test_a_statement_about_what_is_not_there_is_not_taken(line: str) -> None:
     with pytest.raises(KeyError):

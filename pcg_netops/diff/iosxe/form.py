@@ -6,17 +6,16 @@ from collections.abc import Iterator
 
 from pcg_netops.diff.iosxe.language import DEFAULTS, LOGICAL, ORDERED, Tree
 
-_WITH_DEFAULTS = tuple(section for section, _ in DEFAULTS)
-
 
 def says_nothing(root: str, line: str, beside: Tree) -> bool:
     """Whether a line of a section is a default that devices leave out."""
-    if not root.startswith(_WITH_DEFAULTS):
+    default = DEFAULTS.get(root.partition(" ")[0])
+    if not default:
         return False
-    if root.startswith("interface ") and line.startswith("ip mtu "):
+    if line.startswith("ip mtu "):
         media = next((x.split()[1] for x in beside if x.startswith("mtu ")), "1500")
         return line.split()[2] == media
-    return any(root.startswith(section) and what.match(line) for section, what in DEFAULTS)
+    return default.match(line) is not None
 
 
 def lines_of(tree: Tree, root: str, as_entered: bool, depth: int = 0) -> Iterator[str]:

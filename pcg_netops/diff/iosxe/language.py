@@ -93,11 +93,8 @@ SILENT = re.compile(
     r"!|end$|exit|Building configuration|Current configuration|version \d|boot-(start|end)-marker"
     r"|ntp clock-period|do |configure "
 )
-# A line of a section that says no more than its absence would.
-DEFAULTS = (
-    ("interface ", re.compile(r"no ip address$")),
-    ("route-map ", re.compile(r"continue$")),
-)
+# A line that says no more than its absence would, by the first word of its section.
+DEFAULTS = {"interface": re.compile(r"no ip address$"), "route-map": re.compile(r"continue$")}
 # Switched on unless said otherwise, so that the device prints that they are off.
 ON_BY_DEFAULT = re.compile(
     r"(ip http (secure-)?server|bgp default ipv4-unicast|bfd echo|ip source-route"

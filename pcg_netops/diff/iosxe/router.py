@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from pcg_netops.diff.iosxe.form import lines_of
 from pcg_netops.diff.iosxe.language import (
@@ -65,7 +66,7 @@ class Router:
         self._banner: tuple[str, list[str]] | None = None
         for line in lines:
             self.enter(line)
-        self.negatives |= {n for tree in _trees(self.top) for n in _negated(tree)}
+        _add_negated(self.negatives, self.top)
 
     def enter(self, line: str) -> tuple[Subject, ...]:
         """Take one command; what it touched. Raises Rejected for what a device would not take."""
@@ -316,23 +317,22 @@ def _setting(root: str, tree: Tree, line: str) -> object:
     return id(tree), known[0] if known else line
 
 
-def _subjects(root: str, text: str) -> list[Subject]:
+@lru_cache(maxsize=1 << 16)
+def _subjects(root: str, text: str) -> tuple[Subject, ...]:
     """Interfaces and sessions that a command is about."""
-    found = []
+    found: list[Subject] = []
     if root.startswith("interface "):
         found.append(("interface", root))
     if root.startswith("router bgp ") and (match := re.search(r"\bneighbor (\S+)", text)):
         found.append(("session", match[1]))
     if root.startswith("route-map ") and (root == text or "match " in text):
         found.append(("route map", root.split()[1]))
-    return found
+    return tuple(found)
 
 
-def _trees(tree: Tree) -> Iterator[Tree]:
-    yield tree
-    for below in tree.values():
-        yield from _trees(below)
-
-
-def _negated(tree: Tree) -> Iterator[str]:
-    return (line[3:] for line in tree if line.startswith("no "))
+def _add_negated(found: set[str], tree: Tree) -> None:
+    for line, below in tree.items():
+        if line.startswith("no "):
+            found.add(line[3:])
+        if below:
+            _add_negated(found, below)

@@ -71,7 +71,7 @@ _ORDERED = tuple(
 _ORDERED_LAST = frozenset(path[-1] for path in _ORDERED)
 
 
-@dataclass
+@dataclass(slots=True)
 class Statement:
     """A word of a statement, and the words that can follow it."""
 
@@ -86,6 +86,10 @@ class Statement:
             found = found.below[word]
         return found
 
+    def again(self) -> Statement:
+        """Another one that says the same, with what stands below in common."""
+        return Statement(dict(self.below), self.inactive, self.remark)
+
 
 Path = tuple[str, ...]
 
@@ -93,16 +97,20 @@ Path = tuple[str, ...]
 class Candidate:
     """A configuration that takes statements, as a device's candidate does."""
 
-    def __init__(self, lines: Iterable[str] = ()) -> None:
-        self.top = Statement()
+    def __init__(self, lines: Iterable[str] = (), top: Statement | None = None) -> None:
+        """With `top` it begins from that one's statements, which stay as they are."""
+        self.top = top or Statement()
+        self._own: set[int] | None = set() if top else None  # ids of what is not another's
         self._edit: Path = ()
         for line in lines:
             self.enter(line)
 
     def enter(self, line: str) -> None:
         """Take one statement. Raises KeyError for one about what is not there."""
-        verb, *words = _WORD.findall(line)
-        path = (*self._edit, *map(_unquoted, words))
+        verb, *words = _words(line)
+        path = (*self._edit, *words)
+        if self._own is not None:
+            self._part(path)
         if verb == "top":
             self._edit = ()
         elif verb == "edit":
@@ -120,12 +128,29 @@ class Candidate:
         else:
             raise KeyError(verb)
 
+    def _part(self, path: Path) -> None:
+        """Have what a path leads through for ourselves, before it is changed."""
+        own = self._own
+        assert own is not None
+        if id(self.top) not in own:
+            self.top = self.top.again()
+            own.add(id(self.top))
+        at = self.top
+        for word in path:
+            if word in at.below:
+                if id(at.below[word]) not in own:
+                    at.below[word] = at.below[word].again()
+                    own.add(id(at.below[word]))
+                at = at.below[word]
+
     def _set(self, path: Path) -> None:
         at = self.top
         for index, word in enumerate(path):
             if index and path[index - 1] in SINGLE and index == len(path) - 1:
                 at.below = {w: s for w, s in at.below.items() if w == word}
-            at = at.below.setdefault(word, Statement())
+            if word not in at.below:
+                at.below[word] = Statement()
+            at = at.below[word]
 
     def _delete(self, path: Path) -> None:
         self.top.at(path)
@@ -136,9 +161,10 @@ class Candidate:
             del parent.below[path[length - 1]]
 
     def _insert(self, path: Path) -> None:
-        """`insert … A before B`: both are names below the same word."""
-        parent = self.top.at(path[:-3])
-        moved, successor = path[-3], path[-1]
+        """`insert … term A before term B`; `insert … import A before B` among plain values."""
+        at = -2 if path[-2:-1] == ("before",) else -3
+        parent = self.top.at(path[: at - 1])
+        moved, successor = path[at - 1], path[-1]
         order = [w for w in parent.below if w != moved]
         order.insert(order.index(successor), moved)
         parent.below = {w: parent.below[w] for w in order}
@@ -187,13 +213,36 @@ def fits(pattern: Path, path: Path) -> bool:
     return all(p in ("*", w) for p, w in zip(pattern, path, strict=False))
 
 
+def in_common(new: Statement, old: Statement) -> Statement:
+    """`new`, which has what is equal from `old` itself, so that it is known without a look."""
+    for word, below in new.below.items():
+        if word in old.below:
+            new.below[word] = in_common(below, old.below[word])
+    if (new.inactive, new.remark, list(new.below)) != (old.inactive, old.remark, list(old.below)):
+        return new
+    return old if all(s is old.below[word] for word, s in new.below.items()) else new
+
+
+def is_same(one: Statement, other: Statement, path: Path = ()) -> bool:
+    """Whether both mean the same: in the same order where it counts."""
+    if one is other:
+        return True
+    words = list if is_ordered(path) else set
+    return (
+        (one.inactive, one.remark) == (other.inactive, other.remark)
+        and words(one.below) == words(other.below)
+        and all(is_same(s, other.below[word], (*path, word)) for word, s in one.below.items())
+    )
+
+
 def copy(at: Statement) -> Statement:
     below = {word: copy(s) for word, s in at.below.items()}
     return Statement(below, at.inactive, at.remark)
 
 
-def _unquoted(word: str) -> str:
-    return word[1:-1] if word.startswith('"') else word
+@lru_cache(maxsize=1 << 16)
+def _words(line: str) -> Path:
+    return tuple(x[1:-1] if x.startswith('"') else x for x in _WORD.findall(line))
 
 
 @lru_cache(maxsize=1 << 16)

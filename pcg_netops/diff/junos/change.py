@@ -5,7 +5,7 @@ A commit puts a whole candidate in force: there is no moment in between that cou
 
 from __future__ import annotations
 
-from pcg_netops.diff.junos.candidate import Candidate, copy, read
+from pcg_netops.diff.junos.candidate import Candidate, in_common, is_same, read
 from pcg_netops.diff.junos.orders import commands
 from pcg_netops.diff.ways import BothWays
 
@@ -21,13 +21,13 @@ def both_ways(old: str, new: str) -> BothWays:
     base, intended = before.text(), after.text()
     if base == intended:
         return BothWays(base, intended)
-    there, back = commands(before.top, after.top), commands(after.top, before.top)
-    walked = Candidate()
-    walked.top = copy(before.top)
+    start, end = before.top, in_common(after.top, before.top)
+    there, back = commands(start, end), commands(end, start)
+    walked = Candidate(top=start)
     wrong: list[str] = []
-    for way, lines, text in (("remediation", there, intended), ("back-out", back, base)):
+    for way, lines, meant in (("remediation", there, end), ("back-out", back, start)):
         for line in lines:
             walked.enter(line)
-        if walked.text() != text:
+        if not is_same(walked.top, meant):
             wrong.append(f"{way}: does not end where it should")
     return BothWays(base, intended, there, back, tuple(wrong))

@@ -10,7 +10,6 @@ from pcg_netops.diff.junos.candidate import (
     Candidate,
     Path,
     Statement,
-    copy,
     is_ordered,
     quoted,
     say,
@@ -20,10 +19,7 @@ from pcg_netops.diff.junos.candidate import (
 def commands(old: Statement, new: Statement) -> tuple[str, ...]:
     """The statements that turn one configuration into the other."""
     lines = [*_deletes(old, new, ()), *_additions(old, new, ())]
-    middle = Candidate()
-    middle.top = copy(old)
-    for line in lines:
-        middle.enter(line)
+    middle = Candidate(lines, old)
     lines += _inserts(middle.top, new, ())
     lines += _annotations(middle.top, new, ())
     return tuple(lines)
@@ -64,18 +60,27 @@ def _is_leaf(parent: Statement, word: str) -> bool:
 
 def _inserts(now: Statement, new: Statement, path: Path) -> Iterator[str]:
     """Names moved to where they belong, from the last to the first."""
+    if now is new:
+        return
     if is_ordered(path):
         order, wanted = list(now.below), list(new.below)
         for name, successor in reversed(list(pairwise(wanted))):
             if order.index(name) + 1 != order.index(successor):
                 order.remove(name)
                 order.insert(order.index(successor), name)
-                yield f"{say('insert', (*path, name))} before {quoted(successor)}"
+                yield f"{say('insert', (*path, name))} before {_identified(path[-1], successor)}"
     for word in new.below:
         yield from _inserts(now.below[word], new.below[word], (*path, word))
 
 
+def _identified(kind: str, name: str) -> str:
+    """An element of a list as `insert` names it: with its keyword, unless it is a plain value."""
+    return quoted(name) if kind in _PLAIN else f"{kind} {quoted(name)}"
+
+
 def _annotations(now: Statement, new: Statement, path: Path) -> Iterator[str]:
+    if now is new:
+        return
     for word, wanted in new.below.items():
         was = now.below[word]
         if was.remark != wanted.remark:
@@ -93,6 +98,7 @@ def _statement_start(path: Path) -> int:
     return len(path) - 1 if path and path[-1] in _NAMED else len(path)
 
 
+_PLAIN = frozenset(("import", "export", "authentication-order"))
 _NAMED = frozenset(
     ("term", "group", "policy", "rule", "route-filter-list", "policy-statement", "filter")
 )
