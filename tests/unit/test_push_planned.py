@@ -2,61 +2,68 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from pcg_netops.design.steering import stages
 from pcg_netops.diff import plan_stages, residue, stale
-from pcg_netops.inventory.workspace import Workspace
+from pcg_netops.inventory.workspace import load_workspace
+from pcg_netops.model.secret import with_values
 from pcg_netops.push.driver import planned
 from pcg_netops.render import render_stage
+from tests.conftest import COUNTY, REPOSITORY, SMALL
 from tests.fake_device import FakeDevice
-from tests.unit.fake_network import CANARY, IOSXE, JUNOS, Maker, pushing, small_workspace
+from tests.unit.fake_network import CANARY, IOSXE, JUNOS, Maker, pushing
 
-MAKERS = {"hq-border": IOSXE, "hospital": IOSXE, "cloud-north": JUNOS, "legacy-fw": JUNOS}
+# Devices of each role, of the makers whose lines we type.
+MAKERS: Mapping[Path, Mapping[str, Maker]] = {
+    SMALL: {"hq-border": IOSXE, "hospital": IOSXE, "cloud-north": JUNOS, "legacy-fw": JUNOS},
+    COUNTY: {"main-edge": IOSXE, "clinic-edge": JUNOS, "hub-fw": JUNOS, "blood": IOSXE},
+    REPOSITORY: {"dc1-edge1": IOSXE, "dc2-edge1": JUNOS, "pcg-a": JUNOS, "psn-core": IOSXE},
+}
+FILES = {"iosxe": "iosxe.conf", "junos": "junos.set"}
 
 
-@pytest.fixture(scope="module")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    loaded = small_workspace(tmp_path_factory.mktemp("planned"))
+@pytest.mark.parametrize("source", MAKERS, ids=lambda path: path.name)
+def test_stages_arrive_and_their_back_out_undoes_them(source: Path, tmp_path: Path) -> None:
+    """From the first stage to the last by way of one between, and back, on the same devices."""
+    for part in ("inventory", "templates"):
+        origin = source if (source / part).exists() else REPOSITORY
+        shutil.copytree(origin / part, tmp_path / part)
+    workspace = load_workspace(tmp_path)
+    makers = MAKERS[source]
+    platforms = {name: maker.platform for name, maker in makers.items()}
     hosts = {
-        name: entry.model_copy(update={"platform": MAKERS[name].platform})
-        for name, entry in loaded.hosts.items()
-        if name in MAKERS
+        name: workspace.hosts[name].model_copy(update={"platform": platform})
+        for name, platform in platforms.items()
     }
-    return replace(loaded, hosts=loaded.hosts | hosts)
-
-
-def test_a_planned_change_arrives_and_its_back_out_undoes_it(workspace: Workspace) -> None:
+    workspace = replace(workspace, hosts=workspace.hosts | hosts)
     _, cutover = workspace.cutover()
-    named = stages(cutover, workspace.services)
-    platforms = {name: maker.platform for name, maker in MAKERS.items()}
-    for before, after in pairwise(named):
-        texts = [
-            {
-                name: files
-                for name, files in render_stage(workspace, stage).items()
-                if name in MAKERS
-            }
-            for stage in (before, after)
-        ]
-        changes = {c.device: c for c in plan_stages(texts[0], texts[1], platforms)}
-        devices: dict[str, tuple[Maker, FakeDevice]] = {}
-        for name in changes:
-            maker = MAKERS[name]
-            file = "iosxe.conf" if maker is IOSXE else "junos.set"
-            text = texts[0][name][file].text.replace("pcg_secret_bgp_", CANARY)
-            devices[name] = maker, maker.device(name, text)
-        with pushing(workspace, devices) as pusher:
-            waves = [list(changes)]
-            for back in (False, True):
-                pushed = {n: planned(c, "test", back=back) for n, c in changes.items()}
-                pusher.push_changes(pushed, waves, lambda _: None)
-                for name, (maker, device) in devices.items():
-                    file = "iosxe.conf" if maker is IOSXE else "junos.set"
+    every = stages(cutover, workspace.services)
+    rendered = [
+        {name: files for name, files in render_stage(workspace, stage).items() if name in makers}
+        for stage in (every[0], every[len(every) // 2], every[-1])
+    ]
+    devices: dict[str, tuple[Maker, FakeDevice]] = {}
+    for name, maker in makers.items():
+        text = rendered[0][name][FILES[maker.platform]].text
+        devices[name] = maker, maker.device(name, with_values(text, lambda _: CANARY))
+    steps = [plan_stages(before, after, platforms) for before, after in pairwise(rendered)]
+    assert {change.device for step in steps for change in step} == set(makers)
+    with pushing(workspace, devices) as pusher:
+        for back in (False, True):
+            for step in steps[::-1] if back else steps:
+                changes = {c.device: planned(c, "test", back=back) for c in step}
+                pusher.push_changes(changes, [list(changes)], lambda _: None)
+                for change in step:
+                    device = devices[change.device][1]
                     difference = stale if back else residue
-                    assert difference(changes[name], {file: device.running_text}) == ""
-                    assert difference(changes[name], {file: device.saved_text}) == ""
+                    for text in (device.running_text, device.saved_text):
+                        file = FILES[change.platform]
+                        assert difference(change, {file: text}) == ""
                     assert not device.pending
