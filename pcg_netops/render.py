@@ -94,12 +94,14 @@ class Renderer:
         if unsayable:
             raise InputErrors(unsayable)
         view = platform.view(device)
+        wanted = [kind for kind in platform.artifacts if kind.wanted(device)]
+        texts = {
+            template: self._text(template, device, view)
+            for template in dict.fromkeys(kind.template for kind in wanted)
+        }
         return {
-            kind.name: Artifact(
-                device.name, kind.name, kind.derive(self._text(kind.template, device, view))
-            )
-            for kind in platform.artifacts
-            if kind.wanted(device)
+            kind.name: Artifact(device.name, kind.name, kind.derive(texts[kind.template]))
+            for kind in wanted
         }
 
     def _text(self, template: str, device: Device, view: Mapping[str, object]) -> str:

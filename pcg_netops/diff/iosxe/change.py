@@ -20,7 +20,7 @@ def both_ways(old: str, new: str) -> BothWays:
     if base == intended:
         return BothWays(base, intended)
     there, back = commands(before, after), commands(after, before)
-    walked = Router(old.splitlines(), before.negatives | after.negatives)
+    walked = before.again(after.negatives)
     wrong: list[str] = []
     ends = (("remediation", there, intended, after), ("back-out", back, base, before))
     for way, lines, text, end in ends:

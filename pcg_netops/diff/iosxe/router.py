@@ -60,13 +60,26 @@ class Router:
         self.made: Counter[Subject] = Counter()
         self.used: Counter[Subject] = Counter()
         self.negatives = set(negatives)
-        self._settings: dict[object, str] = {}  # lines of which there is one each, by which it is
+        # Lines of which there is one each, by which it is.
+        self._settings: dict[tuple[int, object], str] = {}
         self._open: list[tuple[int, str, Tree]] = []  # modes: indentation, first line, lines
         self._remarks: dict[tuple[str, int], tuple[str, ...]] = {}  # of entries to come; 0: next
         self._banner: tuple[str, list[str]] | None = None
         for line in lines:
             self.enter(line)
         _add_negated(self.negatives, self.top)
+
+    def again(self, negatives: Iterable[str]) -> Router:
+        """Another one that holds the same, with these negatives as well."""
+        other = Router(negatives=self.negatives.union(negatives))
+        places: dict[int, int] = {}  # of sections: ours and the other's
+        other.top = _copied(self.top, places)
+        other.access_lists = {name: list(entries) for name, entries in self.access_lists.items()}
+        other.prefix_lists = {name: dict(entries) for name, entries in self.prefix_lists.items()}
+        other.made, other.used = self.made.copy(), self.used.copy()
+        other._settings = {(places[at], what): x for (at, what), x in self._settings.items()}
+        other._remarks = dict(self._remarks)
+        return other
 
     def enter(self, line: str) -> tuple[Subject, ...]:
         """Take one command; what it touched. Raises Rejected for what a device would not take."""
@@ -311,7 +324,7 @@ def ordered_prefixes(entries: dict[int, str]) -> list[str]:
     return [f"seq {number} {text}" for number, text in sorted(entries.items())]
 
 
-def _setting(root: str, tree: Tree, line: str) -> object:
+def _setting(root: str, tree: Tree, line: str) -> tuple[int, object]:
     """Which setting of this section a line makes; itself where there can be many of its kind."""
     known = single(root, line)
     return id(tree), known[0] if known else line
@@ -328,6 +341,12 @@ def _subjects(root: str, text: str) -> tuple[Subject, ...]:
     if root.startswith("route-map ") and (root == text or "match " in text):
         found.append(("route map", root.split()[1]))
     return tuple(found)
+
+
+def _copied(tree: Tree, places: dict[int, int]) -> Tree:
+    found = {line: _copied(below, places) for line, below in tree.items()}
+    places[id(tree)] = id(found)
+    return found
 
 
 def _add_negated(found: set[str], tree: Tree) -> None:
