@@ -18,8 +18,8 @@ from ipaddress import IPv4Network
 from itertools import combinations
 from time import perf_counter
 
-from pcg_netops.audit.firewall_analysis import analyse
-from pcg_netops.audit.regions import Box, Space
+from pcg_netops.audit.hardening.firewall_analysis import analyse
+from pcg_netops.audit.hardening.regions import Box, Space
 from pcg_netops.model.device import Action, FilterRule, Ports
 
 _INTERFACES = tuple(f"eth{number}" for number in range(1, 9))

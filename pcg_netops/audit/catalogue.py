@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from textwrap import indent
 
-from pcg_netops.audit.acceptances import EXPIRED, UNUSED
-from pcg_netops.audit.addresses import NETWORK_CHECKS
-from pcg_netops.audit.auditing import AUDIT_RULES
-from pcg_netops.audit.capacity import PORTS_CHECK, SPLIT_CHECK
+from pcg_netops.audit.checks.acceptances import EXPIRED, UNUSED
+from pcg_netops.audit.checks.addresses import NETWORK_CHECKS
+from pcg_netops.audit.checks.capacity import PORTS_CHECK, SPLIT_CHECK
+from pcg_netops.audit.checks.milestones import MILESTONE_CHECKS
+from pcg_netops.audit.checks.steering import STEERING_CHECKS
+from pcg_netops.audit.checks.tunnels import TUNNEL_CHECKS
+from pcg_netops.audit.checks.windows import WINDOW_CHECKS
 from pcg_netops.audit.finding import Rule
+from pcg_netops.audit.hardening.run import AUDIT_RULES
 from pcg_netops.audit.inputs import INPUT_RULES
-from pcg_netops.audit.milestones import MILESTONE_CHECKS
-from pcg_netops.audit.steering import STEERING_CHECKS
-from pcg_netops.audit.tunnels import TUNNEL_CHECKS
-from pcg_netops.audit.windows import WINDOW_CHECKS
 from pcg_netops.errors import InputError
 from pcg_netops.inventory.yamlfile import did_you_mean
 

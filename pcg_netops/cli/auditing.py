@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pcg_netops.audit.auditing import AUDIT_RULES, Moment, audit_stages, moments
 from pcg_netops.audit.finding import Finding, Severity
+from pcg_netops.audit.hardening.run import AUDIT_RULES, Moment, audit_stages, moments
 from pcg_netops.cli.findings import OutputFormat, counted, show
 from pcg_netops.errors import ExitCode, InputError
 from pcg_netops.inventory.workspace import Workspace, load_workspace

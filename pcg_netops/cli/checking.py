@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pcg_netops.audit.checks.run import audit
 from pcg_netops.audit.finding import Severity
-from pcg_netops.audit.run import audit
 from pcg_netops.cli.findings import OutputFormat, counted, show
 from pcg_netops.design.steering import stages
 from pcg_netops.errors import ExitCode, InputError, InputErrors

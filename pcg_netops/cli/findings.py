@@ -7,8 +7,8 @@ from enum import StrEnum
 
 import typer
 
+from pcg_netops.audit.checks.run import error_findings
 from pcg_netops.audit.finding import Finding, Severity
-from pcg_netops.audit.run import error_findings
 from pcg_netops.errors import ExitCode, InputError, InputErrors
 
 _COLOURS = {

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from pcg_netops.audit.auditing import AUDIT_RULES
 from pcg_netops.audit.catalogue import CHECK_RULES, RULES, to_markdown
+from pcg_netops.audit.checks.plan import Plan
+from pcg_netops.audit.checks.run import audit
+from pcg_netops.audit.checks.tunnels import inner_mtu
 from pcg_netops.audit.finding import Finding, Rule, Severity
+from pcg_netops.audit.hardening.run import AUDIT_RULES
 from pcg_netops.audit.inputs import INPUT_RULES
-from pcg_netops.audit.plan import Plan
-from pcg_netops.audit.run import audit
-from pcg_netops.audit.tunnels import inner_mtu
 from pcg_netops.inventory.compose import compose
 from pcg_netops.inventory.workspace import read_workspace
 from pcg_netops.model.ipsec import BUILT_IN_PROFILES

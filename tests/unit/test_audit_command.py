@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pcg_netops.audit.auditing import audit_stages, moments
 from pcg_netops.audit.finding import Finding, Rule, Severity
-from pcg_netops.audit.waiving import EXPIRED, UNUSED
+from pcg_netops.audit.hardening.run import audit_stages, moments
+from pcg_netops.audit.hardening.waiving import EXPIRED, UNUSED
 from pcg_netops.inventory.workspace import load_workspace
 from tests.conftest import REPOSITORY, Pcg
 

@@ -10,7 +10,7 @@ from itertools import product
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pcg_netops.audit.firewall_analysis import Kind, Passage, analyse
+from pcg_netops.audit.hardening.firewall_analysis import Kind, Passage, analyse
 from pcg_netops.model.device import Action, FilterRule, Ports
 
 PERMIT, DENY = Action.PERMIT, Action.DENY

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from pcg_netops.audit.auditing import AUDIT_RULES, TEXT_RULES, audit_stages, moments
-from pcg_netops.audit.configuration import Configuration, statements_in
-from pcg_netops.audit.device_rules import DEVICE_RULES, Audited
 from pcg_netops.audit.finding import Check, Rule
-from pcg_netops.audit.firewall_analysis import described
-from pcg_netops.audit.hardening import Spelling, TextRule
-from pcg_netops.audit.intent import Intent
-from pcg_netops.audit.peers import peers_in
+from pcg_netops.audit.hardening.configuration import Configuration, statements_in
+from pcg_netops.audit.hardening.device_rules import DEVICE_RULES, Audited
+from pcg_netops.audit.hardening.firewall_analysis import described
+from pcg_netops.audit.hardening.intent import Intent
+from pcg_netops.audit.hardening.peers import peers_in
+from pcg_netops.audit.hardening.run import AUDIT_RULES, TEXT_RULES, audit_stages, moments
+from pcg_netops.audit.hardening.spelling import Spelling, TextRule
 from pcg_netops.design.devices import design
 from pcg_netops.design.steering import stages
 from pcg_netops.inventory.workspace import Workspace, load_workspace

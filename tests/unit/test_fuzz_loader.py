@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from yaml.error import YAMLError
 
 from pcg_netops.audit.catalogue import RULES
-from pcg_netops.audit.run import audit
+from pcg_netops.audit.checks.run import audit
 from pcg_netops.design.steering import stages
 from pcg_netops.errors import InputError, InputErrors
 from pcg_netops.inventory.compose import compose

@@ -21,7 +21,7 @@ from enum import StrEnum
 from ipaddress import IPv4Network
 from itertools import islice, product
 
-from pcg_netops.audit.regions import Bits, Box, Index, Space, common, members
+from pcg_netops.audit.hardening.regions import Bits, Box, Index, Space, common, members
 from pcg_netops.model.device import Action, FilterRule
 
 _MOST_OTHERS = 3  # that a verdict names

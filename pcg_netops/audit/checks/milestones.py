@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pcg_netops.audit.checks.plan import Plan
 from pcg_netops.audit.finding import Check, Example, Problem, Rule, Severity
-from pcg_netops.audit.plan import Plan
 
 _CUTOVER = "cutovers/<name>.yaml"
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pcg_netops.audit.configuration import Configuration, statements_in
-from pcg_netops.audit.device_rules import DEVICE_RULES, Audited
-from pcg_netops.audit.filter_rules import FILTER_RULES
 from pcg_netops.audit.finding import Finding, Rule
-from pcg_netops.audit.hardening import Spelling, TextRule
-from pcg_netops.audit.intent import Intent
-from pcg_netops.audit.management_rules import MANAGEMENT_RULES
-from pcg_netops.audit.routing_rules import ROUTING_RULES
-from pcg_netops.audit.waiving import EXPIRED, UNUSED, Occurrence, Waiving, waived
+from pcg_netops.audit.hardening.configuration import Configuration, statements_in
+from pcg_netops.audit.hardening.device_rules import DEVICE_RULES, Audited
+from pcg_netops.audit.hardening.exposure_rules import EXPOSURE_RULES
+from pcg_netops.audit.hardening.filter_rules import FILTER_RULES
+from pcg_netops.audit.hardening.intent import Intent
+from pcg_netops.audit.hardening.login_rules import LOGIN_RULES
+from pcg_netops.audit.hardening.monitoring_rules import MONITORING_RULES
+from pcg_netops.audit.hardening.routing_rules import ROUTING_RULES
+from pcg_netops.audit.hardening.spelling import Spelling, TextRule
+from pcg_netops.audit.hardening.waiving import EXPIRED, UNUSED, Occurrence, Waiving, waived
 from pcg_netops.design.devices import Designer
 from pcg_netops.design.steering import Stage, stages
 from pcg_netops.inventory.workspace import Workspace
@@ -22,7 +24,13 @@ from pcg_netops.platforms import platform_named
 from pcg_netops.platforms.base import ArtifactKind
 from pcg_netops.render import Artifact, StageRenderer
 
-TEXT_RULES: tuple[TextRule, ...] = (*MANAGEMENT_RULES, *ROUTING_RULES, *FILTER_RULES)
+TEXT_RULES: tuple[TextRule, ...] = (
+    *LOGIN_RULES,
+    *EXPOSURE_RULES,
+    *MONITORING_RULES,
+    *ROUTING_RULES,
+    *FILTER_RULES,
+)
 AUDIT_RULES: tuple[Rule, ...] = tuple(
     sorted(
         (

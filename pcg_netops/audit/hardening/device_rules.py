@@ -5,15 +5,15 @@ Their examples are filter rules in the words of `described`, of the device that 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Network
 
-from pcg_netops.audit.addresses import BOGONS, EXAMPLE_PREFIXES
+from pcg_netops.audit.checks.addresses import BOGONS, EXAMPLE_PREFIXES
 from pcg_netops.audit.finding import Check, Example, Problem, Rule, Severity
-from pcg_netops.audit.firewall_analysis import Kind, Passage, Verdict, analyse, described
-from pcg_netops.audit.intent import Intent
+from pcg_netops.audit.hardening.firewall_analysis import Kind, Passage, Verdict, analyse, described
+from pcg_netops.audit.hardening.intent import Intent
 from pcg_netops.design.addressing import INSIDE
 from pcg_netops.inventory.workspace import Workspace
 from pcg_netops.model.device import Action, Device, FilterRule, Role
@@ -55,22 +55,15 @@ def _found(kind: Kind, audited: Audited) -> Iterator[tuple[FilterRule, str]]:
             yield rules[verdict.rule], " and ".join(others)
 
 
-def _shadowed(audited: Audited) -> Iterator[Problem]:
-    for rule, others in _found(Kind.SHADOWED, audited):
-        yield Problem(
-            audited.place(rule.owner),
-            f"'{audited.device.name}' never gets to '{described(rule)}': {others} decides before",
-            "remove one of them, or part what they are for",
-        )
+def _problems(kind: Kind, words: str, remedy: str) -> Callable[[Audited], Iterator[Problem]]:
+    """A check for rules with one verdict. `words` may name the device, the rule and the others."""
 
+    def problems(audited: Audited) -> Iterator[Problem]:
+        for rule, others in _found(kind, audited):
+            message = words.format(device=audited.device.name, rule=described(rule), others=others)
+            yield Problem(audited.place(rule.owner), message, remedy)
 
-def _redundant(audited: Audited) -> Iterator[Problem]:
-    for rule, others in _found(Kind.REDUNDANT, audited):
-        yield Problem(
-            audited.place(rule.owner),
-            f"'{audited.device.name}' needs no '{described(rule)}': {others} decides the same",
-            "remove it, or make one service of those that share it",
-        )
+    return problems
 
 
 def _correlated(audited: Audited) -> Iterator[Problem]:
@@ -82,15 +75,6 @@ def _correlated(audited: Audited) -> Iterator[Problem]:
             f" {others}",
             "make them disjoint",
             Severity.WARNING if fails_open else Severity.NOTE,
-        )
-
-
-def _any_to_any(audited: Audited) -> Iterator[Problem]:
-    for rule, _ in _found(Kind.ANY_TO_ANY, audited):
-        yield Problem(
-            audited.place(rule.owner),
-            f"'{audited.device.name}' lets anything pass: '{described(rule)}'",
-            "name who may reach what",
         )
 
 
@@ -193,7 +177,11 @@ DEVICE_RULES: tuple[Check[Audited], ...] = (
             f"quarantine: deny {_OUT}, 10.1.0.0/24 > 10.2.0.16/28, tcp 8443\n",
             f"quarantine: deny {_OUT}, 10.1.0.0/26 > 10.2.0.16/28, tcp 8443\n{_DISPATCH}",
         ),
-        _shadowed,
+        _problems(
+            Kind.SHADOWED,
+            "'{device}' never gets to '{rule}': {others} decides before",
+            "remove one of them, or part what they are for",
+        ),
     ),
     Check(
         _rule(
@@ -208,7 +196,11 @@ DEVICE_RULES: tuple[Check[Audited], ...] = (
             f"{_DISPATCH}telemetry: permit {_OUT}, 10.1.0.0/26 > 10.2.0.16/28, tcp 8443\n",
             f"{_DISPATCH}telemetry: permit {_OUT}, 10.1.0.0/26 > 10.2.0.32/28, tcp 8443\n",
         ),
-        _redundant,
+        _problems(
+            Kind.REDUNDANT,
+            "'{device}' needs no '{rule}': {others} decides the same",
+            "remove it, or make one service of those that share it",
+        ),
     ),
     Check(
         _rule(
@@ -238,7 +230,11 @@ DEVICE_RULES: tuple[Check[Audited], ...] = (
             f"dispatch: permit {_OUT}, any > any, any\n",
             _DISPATCH,
         ),
-        _any_to_any,
+        _problems(
+            Kind.ANY_TO_ANY,
+            "'{device}' lets anything pass: '{rule}'",
+            "name who may reach what",
+        ),
     ),
     Check(
         _rule(

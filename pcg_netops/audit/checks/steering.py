@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
+from pcg_netops.audit.checks.plan import PlanInWorkspace
 from pcg_netops.audit.finding import Check, Example, Problem, Rule, Severity
-from pcg_netops.audit.plan import PlanInWorkspace
 from pcg_netops.design.steering import Stage, stages
 from pcg_netops.model.cutover import RequestKind
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Network
 
-from pcg_netops.audit.configuration import Configuration
+from pcg_netops.audit.hardening.configuration import Configuration
 
 EVERYTHING = IPv4Network("0.0.0.0/0")
 _LONGEST = 32

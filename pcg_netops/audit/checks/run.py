@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pcg_netops.audit.acceptances import EXPIRED, UNUSED, Accepting, accepted
-from pcg_netops.audit.addresses import NETWORK_CHECKS
-from pcg_netops.audit.capacity import PORTS_CHECK, SPLIT_CHECK
+from pcg_netops.audit.checks.acceptances import EXPIRED, UNUSED, Accepting, accepted
+from pcg_netops.audit.checks.addresses import NETWORK_CHECKS
+from pcg_netops.audit.checks.capacity import PORTS_CHECK, SPLIT_CHECK
+from pcg_netops.audit.checks.milestones import MILESTONE_CHECKS
+from pcg_netops.audit.checks.plan import Plan, PlanInWorkspace
+from pcg_netops.audit.checks.steering import STEERING_CHECKS
+from pcg_netops.audit.checks.tunnels import TUNNEL_CHECKS
+from pcg_netops.audit.checks.windows import WINDOW_CHECKS
 from pcg_netops.audit.finding import Finding, Severity
-from pcg_netops.audit.milestones import MILESTONE_CHECKS
-from pcg_netops.audit.plan import Plan, PlanInWorkspace
-from pcg_netops.audit.steering import STEERING_CHECKS
-from pcg_netops.audit.tunnels import TUNNEL_CHECKS
-from pcg_netops.audit.windows import WINDOW_CHECKS
 from pcg_netops.errors import InputError, InputErrors
 from pcg_netops.inventory.workspace import Reading, Workspace
 

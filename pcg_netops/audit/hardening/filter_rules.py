@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pcg_netops.audit.configuration import Configuration
 from pcg_netops.audit.finding import Severity
-from pcg_netops.audit.hardening import (
+from pcg_netops.audit.hardening.configuration import Configuration
+from pcg_netops.audit.hardening.spelling import (
     Fault,
     Spelling,
     TextRule,

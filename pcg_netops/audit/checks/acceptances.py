@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from pcg_netops.audit.checks.plan import Plan
 from pcg_netops.audit.finding import Check, Example, Finding, Problem, Rule, Severity
-from pcg_netops.audit.plan import Plan
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+from pcg_netops.audit.checks.plan import Plan, Slot
 from pcg_netops.audit.finding import Check, Example, Problem, Rule, Severity
-from pcg_netops.audit.plan import Plan, Slot
 from pcg_netops.model.cutover import Window
 
 _CUTOVER = "cutovers/<name>.yaml"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network
 
 from pcg_netops.audit.finding import Check, Example, Problem, Rule, Severity
@@ -27,17 +27,7 @@ EXAMPLE_PREFIXES = {
 }
 # What no packet and no route between networks has (RFC 6890). Private ranges are not among them:
 # closed networks use those.
-BOGONS = tuple(
-    IPv4Network(text)
-    for text in (
-        "0.0.0.0/8",
-        "127.0.0.0/8",
-        "169.254.0.0/16",
-        "192.0.0.0/24",
-        "224.0.0.0/4",
-        "240.0.0.0/4",
-    )
-)
+BOGONS = tuple(_SPECIAL_PREFIXES)
 _EXAMPLE_ASNS = (range(64_496, 64_512), range(65_536, 65_552))
 _SPECIAL_ASNS = {
     range(23_456, 23_457): "stands for longer numbers (RFC 6793)",
@@ -58,28 +48,27 @@ def _prefixes(network: Network) -> Iterator[tuple[tuple[str, ...], IPv4Network]]
 
 
 def _example_prefixes(workspace: Workspace) -> Iterator[Problem]:
-    file, network = workspace.sources.network
-    if network.profile is not Profile.PRODUCTION:
-        return
-    for path, prefix in _prefixes(network):
-        for reserved, source in EXAMPLE_PREFIXES.items():
-            if prefix.overlaps(reserved):
-                yield Problem(
-                    file.place(*path),
-                    f"{prefix} is reserved for examples and tests ({source}: {reserved})",
-                    "use addresses that were assigned to you",
-                )
+    if workspace.network.profile is Profile.PRODUCTION:
+        words = "{prefix} is reserved for examples and tests ({what}: {range})"
+        yield from _overlaps(workspace, EXAMPLE_PREFIXES, words, "")
 
 
 def _special_prefixes(workspace: Workspace) -> Iterator[Problem]:
+    words = "{prefix} meets {range}, which is {what}"
+    yield from _overlaps(workspace, _SPECIAL_PREFIXES, words, ", or private ones (RFC 1918)")
+
+
+def _overlaps(
+    workspace: Workspace, reserved: Mapping[IPv4Network, str], words: str, instead: str
+) -> Iterator[Problem]:
     file, network = workspace.sources.network
     for path, prefix in _prefixes(network):
-        for special, what in _SPECIAL_PREFIXES.items():
-            if prefix.overlaps(special):
+        for range_, what in reserved.items():
+            if prefix.overlaps(range_):
                 yield Problem(
                     file.place(*path),
-                    f"{prefix} meets {special}, which is {what}",
-                    "use addresses that were assigned to you, or private ones (RFC 1918)",
+                    words.format(prefix=prefix, range=range_, what=what),
+                    f"use addresses that were assigned to you{instead}",
                 )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pcg_netops.audit.checks.plan import PlanInWorkspace
 from pcg_netops.audit.finding import Check, Example, Problem, Rule, Severity
-from pcg_netops.audit.plan import PlanInWorkspace
 from pcg_netops.design.steering import inbound_gateway, outbound_gateway, stages
 from pcg_netops.inventory.workspace import Workspace
 from pcg_netops.model.flow import Protocol

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from pcg_netops.audit.intent import Intent
+from pcg_netops.audit.hardening.intent import Intent
 from pcg_netops.model.device import Device
 
 _BANNER = re.compile(r"banner \S+ (\^C|\S)(.*)")

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pcg_netops.audit.configuration import Configuration
 from pcg_netops.audit.finding import Example, Rule, Severity
+from pcg_netops.audit.hardening.configuration import Configuration
 from pcg_netops.model.device import Role
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from pcg_netops.audit.configuration import Configuration
+from pcg_netops.audit.hardening.configuration import Configuration
 
 _NEIGHBOR = r"^router bgp (\d+)[^/]* / (?:address-family [^/]* / )?neighbor (\S+) (.*)$"
 _GROUP = (

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from pcg_netops.audit.addresses import BOGONS, EXAMPLE_PREFIXES
-from pcg_netops.audit.configuration import Configuration
+from pcg_netops.audit.checks.addresses import BOGONS, EXAMPLE_PREFIXES
 from pcg_netops.audit.finding import Severity
-from pcg_netops.audit.hardening import (
+from pcg_netops.audit.hardening.configuration import Configuration
+from pcg_netops.audit.hardening.intent import Ranges
+from pcg_netops.audit.hardening.peers import Peer, peers_in
+from pcg_netops.audit.hardening.policies import Permit, defined, permitted
+from pcg_netops.audit.hardening.spelling import (
     Fault,
     Faults,
     Spelling,
@@ -17,9 +20,6 @@ from pcg_netops.audit.hardening import (
     forbids,
     text_rule,
 )
-from pcg_netops.audit.intent import Ranges
-from pcg_netops.audit.peers import Peer, peers_in
-from pcg_netops.audit.policies import Permit, defined, permitted
 from pcg_netops.model.device import Role
 from pcg_netops.model.network import Profile
 

@@ -1,0 +1,1 @@
+"""`pcg check`: what is unwise in a plan that can be read."""
