@@ -250,7 +250,7 @@ def fault(
     value: Annotated[
         str,
         typer.Argument(
-            help="Loss in per cent, delay in ms, rate in kbit/s, MTU, daemon, BGP peer."
+            help="Loss in per cent, delay in ms, rate in kbit/s, MTU, daemon, BGP or tunnel peer."
         ),
     ] = "",
     direction: Annotated[Direction, typer.Option(help="Of a loss, as the node sees it.")] = "both",
@@ -262,7 +262,7 @@ def fault(
 
     found = _find(lab)
     node, _, interface = target.partition(":")
-    needs = kind not in ("power", "freeze", "kill", "bgp-shut")
+    needs = kind not in ("power", "freeze", "kill", "bgp-shut", "rekey")
     if needs != bool(interface):
         raise InputError(
             f"the fault {kind} is one of {'an interface' if needs else 'a whole node'}",

@@ -41,6 +41,7 @@ FaultKind = Literal[
     "freeze",
     "kill",
     "bgp-shut",
+    "rekey",
 ]
 Direction = Literal["both", "in", "out"]
 
@@ -50,8 +51,8 @@ class Fault:
     """Something wrong with a node, or with one interface of it.
 
     `value` is what the kind needs: per cent of packets lost, a delay in ms, a rate in kbit/s, an
-    MTU in bytes, the name of a daemon, the address of a BGP peer. `direction` is that of a loss, as
-    the node sees it.
+    MTU in bytes, the name of a daemon, the address of a BGP peer, a tunnel's peer. `direction` is
+    that of a loss, as the node sees it.
     """
 
     kind: FaultKind

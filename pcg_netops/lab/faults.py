@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
 import signal
 import subprocess
@@ -138,8 +139,13 @@ def _loss(node: Node, fault: Fault) -> Heal:
     return _drop(node, fault.interface, dict.fromkeys(hooks, share))
 
 
-def _drop(node: Node, interface: str, shares: Mapping[str, float]) -> Heal:
-    """Lose a share (per cent) of the packets at hooks of an interface, ARP included."""
+def _drop(
+    node: Node, interface: str, shares: Mapping[str, float], matches: Sequence[str] = ("",)
+) -> Heal:
+    """Lose a share (per cent) of the packets at hooks of an interface, ARP included.
+
+    With `matches` of nftables, only packets that fit one of these.
+    """
     _ask(node, "ip", "link", "show", interface)
     table = f"netdev pcg-fault-{next(_numbers)}"
     lines = [f"add table {table} {{ flags owner; }}"]
@@ -149,7 +155,7 @@ def _drop(node: Node, interface: str, shares: Mapping[str, float]) -> Heal:
         where = f'type filter hook {hook} device "{interface}" priority {_FIRST};'
         lines += [
             f"add chain {table} {hook} {{ {where} }}",
-            f"add rule {table} {hook} {which}drop",
+            *(f"add rule {table} {hook} {match}{which}drop" for match in matches),
         ]
     enter(node.namespaces)
     process = subprocess.Popen(
@@ -238,6 +244,26 @@ def _bgp_shut(node: Node, fault: Fault) -> Heal:
     return lambda: _discard(_ask(node, *context, "-c", f"no {session}"))
 
 
+def _rekey(node: Node, fault: Fault) -> Heal:
+    """What the peer says about keys is lost, and new ones are wanted: the tunnel is given up.
+
+    Behind address translation, IKE begins with four bytes of zero where ESP has its SPI (RFC 3948).
+    """
+    found = re.search(
+        rf"^{re.escape(fault.value)}: .*\n  local: .*\n  remote: +(\S+)$",
+        _ask(node, "swanctl", "--list-conns"),
+        re.MULTILINE,
+    )
+    if not found:
+        raise LabError(f"has no tunnel to '{fault.value}'", place=node.plan.name)
+    source = f"ip saddr {found[1]} udp"
+    matches = (f"{source} dport 500 ", f"{source} dport 4500 @th,64,32 0 ")
+    way = json.loads(_ask(node, "ip", "-j", "route", "get", found[1]))[0]["dev"]
+    mend = _drop(node, way, {"ingress": 100.0}, matches)
+    _ask(node, "swanctl", "--rekey", "--ike", fault.value)
+    return mend
+
+
 def _number(fault: Fault, least: float, most: float, what: str) -> float:
     try:
         value = float(fault.value)
@@ -262,4 +288,5 @@ _ACTS: dict[str, Callable[[Node, Fault], Heal]] = {
     "delay": _delay,
     "kill": _kill,
     "bgp-shut": _bgp_shut,
+    "rekey": _rekey,
 }

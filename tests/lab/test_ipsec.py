@@ -15,8 +15,9 @@ import pytest
 from pcg_netops.cutover.bench import boot, pusher_for, wait_converged
 from pcg_netops.design.devices import design
 from pcg_netops.design.steering import find_stage, stages
-from pcg_netops.errors import PushError
+from pcg_netops.errors import LabError, PushError
 from pcg_netops.inventory.workspace import Workspace, load_workspace
+from pcg_netops.lab.base import Fault
 from pcg_netops.lab.netns import NetnsLab
 from pcg_netops.lab.pki import Authority
 from pcg_netops.model.device import Device
@@ -137,6 +138,19 @@ def test_new_keys_are_made_while_bgp_runs_on(running: Running) -> None:
     assert until(lambda: not before & running.keys(GATEWAY))
     time.sleep(0.5)  # longer than BFD takes to notice that nothing comes through
     assert running.session() == ("Established", lost)
+
+
+def test_a_tunnel_whose_keys_cannot_be_renewed_is_given_up_and_comes_back(
+    running: Running,
+) -> None:
+    fault = Fault("rekey", GATEWAY, value=HUB)
+    with pytest.raises(LabError, match="has no tunnel to 'nowhere'"):
+        running.lab.fault(Fault("rekey", GATEWAY, value="nowhere"))
+    running.lab.fault(fault)
+    assert until(lambda: running.session()[0] != "Established")
+    assert "INSTALLED" not in running.said(GATEWAY, "swanctl", "--list-sas")
+    running.lab.heal(fault)
+    assert until(lambda: running.session()[0] == "Established")
 
 
 def test_the_keys_of_a_run_are_on_its_nodes_alone(running: Running) -> None:
