@@ -13,8 +13,9 @@ from pcg_netops.design.addressing import (
 )
 from pcg_netops.design.firewall import protect
 from pcg_netops.design.index import Index
+from pcg_netops.design.intent import Intent
 from pcg_netops.design.management import manage
-from pcg_netops.design.routing import Intent, route
+from pcg_netops.design.routing import route
 from pcg_netops.design.steering import Stage
 from pcg_netops.design.tunnels import routes_to_peers, tunnels_of
 from pcg_netops.inventory.workspace import Workspace
