@@ -35,7 +35,7 @@ _VERSIONS = {
     "nftables": ("nft", "--version"),
     "iproute2": ("ip", "-V"),
 }
-_OF_TUNNELS = {"strongSwan": ("swanctl", "--version")}
+_OF_TUNNELS = {"strongSwan": ("/usr/lib/ipsec/charon", "--version")}
 
 
 def describe_lab(

@@ -320,6 +320,7 @@ def test_the_demonstration_passes(tmp_path: Path) -> None:
             break
     _proves(finished, 20)
     assert finished.evidence.lab.memory_mb < 600
+    assert "unknown" not in finished.evidence.lab.versions.values()
     (failure,) = finished.steps(StepKind.FAILURE)
     voice = next(s for s in failure.services if s.service == "interforce-voice")
     assert voice.limit_ms == 300
