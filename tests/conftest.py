@@ -39,11 +39,12 @@ def copy_small(folder: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def no_cache_of_ours(
+def nothing_kept_of_ours(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What one test renders, no other one reuses."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+    """What one test keeps for the user, no other one finds."""
+    for kind in ("CACHE", "STATE"):
+        monkeypatch.setenv(f"XDG_{kind}_HOME", str(tmp_path_factory.mktemp(kind.lower())))
 
 
 @pytest.fixture

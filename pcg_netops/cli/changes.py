@@ -23,6 +23,8 @@ from pcg_netops.diff import (
 from pcg_netops.errors import InputError
 from pcg_netops.inventory.workspace import Workspace
 from pcg_netops.inventory.yamlfile import did_you_mean
+from pcg_netops.push.digests import key_file, users_key, with_digests
+from pcg_netops.push.secrets import Secrets, looked_up
 from pcg_netops.render import Artifacts, StageRenderer
 
 RUNNING = "running"
@@ -37,6 +39,7 @@ class Choice:
     after: str
     running: Path | None
     host: str | None
+    secrets: bool = False  # whether their digests are wanted
 
 
 def show_changes(
@@ -60,6 +63,10 @@ def show_changes(
     else:
         running = {device: _read(choice.running / device) for device in new}
         changes = plan_running(running, old, new, platforms)
+    if choice.secrets:
+        values = Secrets(looked_up(workspace.network.secrets, workspace.root))
+        key = users_key(key_file())
+        changes = tuple(with_digests(change, values, key) for change in changes)
     if output is not None:
         order = waves(workspace.network, before, after, [c.device for c in changes])
         change_set = ChangeSet(
@@ -111,6 +118,8 @@ def _read(folder: Path) -> dict[str, str]:
 def _sent(changes: Iterable[DeviceChange]) -> Iterator[str]:
     """What each device is sent, and what would undo it."""
     for change in changes:
+        for name, digest in change.secrets.items():
+            yield f"# {change.device} ({change.platform}): secret {name} is {digest}"
         for way, lines in (("remediation", change.remediation), ("back-out", change.back_out)):
             if not change.replaced:
                 yield f"# {change.device} ({change.platform}): {way}"

@@ -244,16 +244,20 @@ def diff(
     output: Annotated[
         Path | None, typer.Option(help="Write the change set to this file, to be approved.")
     ] = None,
+    secrets: Annotated[
+        bool,
+        typer.Option("--secrets", help="Add a keyed digest of each secret, so that changes show."),
+    ] = False,
     fresh: FreshOption = False,
     workspace: WorkspaceOption = HERE,
     cutover: CutoverOption = None,
 ) -> None:
     """Show what changes on every device between two phases, or from what it holds now."""
-    if commands or output is not None or running is not None or before is None:
+    if commands or secrets or output is not None or running is not None or before is None:
         from pcg_netops.cli.changes import Choice, show_changes
 
         loaded, all_stages = _stages(workspace, cutover)  # never reused: this is what is approved
-        choice = Choice(before, after, running, host)
+        choice = Choice(before, after, running, host, secrets)
         show_changes(loaded, loaded.cutover(cutover)[0], all_stages, choice, commands, output)
         return
     from pcg_netops.cli.output import print_diff

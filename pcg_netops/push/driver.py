@@ -23,7 +23,9 @@ class Change:
     A platform takes whole `files`, or the `lines` of a change set, which may be indented by what
     they stand below. `from_intended` and `from_base` tell how a running configuration differs from
     what the change leads to and from what it was made for; what a device adds by itself is none of
-    their business. `label` tells this push from others: letters, digits and hyphens.
+    their business. `secrets` are the digests of those that the change names, as they were when it
+    was planned (`pcg_netops.push.digests`). `label` tells this push from others: letters, digits
+    and hyphens.
     """
 
     files: Mapping[str, Artifact] = field(default_factory=dict)
@@ -31,6 +33,7 @@ class Change:
     from_intended: Difference | None = None
     from_base: Difference | None = None
     label: str = "push"
+    secrets: Mapping[str, str] = field(default_factory=dict)
 
     def difference_from_base(self, running: Callable[[], Running]) -> str:
         """What `from_base` says of what runs, which is only read if it is there; "" without."""
@@ -64,6 +67,7 @@ def planned(change: DeviceChange, label: str, *, back: bool = False) -> Change:
         from_intended=partial(residue, change),
         from_base=partial(stale, change),
         label=label,
+        secrets=change.secrets,
     )
 
 

@@ -130,6 +130,8 @@ class IosXe:
                 raise self._line.failed(f"did not go back:\n{said}")
         if difference := change.difference_from_base(self.running):
             raise self._line.failed(f"is not as it was before:\n{difference}")
+        # Routes that met the policies of the change have to meet those that are back.
+        self._line.run(*(line[3:] for line in change.lines if line.startswith("do clear ip bgp ")))
 
     def close(self) -> None:
         self._line.close("exit")

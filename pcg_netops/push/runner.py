@@ -13,6 +13,7 @@ from pcg_netops.inventory.nornir import Extras, nornir_of
 from pcg_netops.inventory.workspace import Workspace
 from pcg_netops.platforms import platform_named
 from pcg_netops.push.connection import CONNECTION
+from pcg_netops.push.digests import check_digests, key_file, users_key
 from pcg_netops.push.driver import Change
 from pcg_netops.push.secrets import Secrets, looked_up
 from pcg_netops.push.tasks import apply, arm, confirm, extend, revert, stage
@@ -73,10 +74,12 @@ class Pusher:
 
         Raises PushError naming each host that failed and its own words, when every device is back
         as it was; or, if that failed too, naming those that are not. Raises InputError before any
-        log-in if a secret has no value.
+        log-in if a secret has no value, or another one than when the change was planned.
         """
         names = [name for wave in waves for name in wave]
         self._secrets.require(text for name in names for text in self._sent(name, changes[name]))
+        for digests in (changes[name].secrets for name in names if changes[name].secrets):
+            check_digests(digests, self._secrets, users_key(key_file()))
         say(f"staging on {', '.join(names)}")
         try:
             self._everywhere(names, "stage", lambda task: stage(task, changes[task.host.name]))

@@ -63,6 +63,15 @@ def test_a_line_that_iosxe_rejects_is_named_with_its_number_and_the_words_for_it
     assert "remark 99" not in device.received, "no further chunk went out"
 
 
+def test_routes_that_met_a_changed_policy_meet_the_old_one_again(workspace: Workspace) -> None:
+    """IOS-XE puts back its configuration, and not what the policies in it decided."""
+    device = _device(IOSXE)
+    clear = "clear ip bgp 10.30.1.1 soft in"
+    _refused(workspace, IOSXE, device, "route-map x permit 10", f"do {clear}", "bogus line")
+    received = device.received[device.received.index("configure revert now") :]
+    assert clear in received
+
+
 def test_a_line_that_junos_rejects_ends_the_push_before_anything_is_committed(
     workspace: Workspace,
 ) -> None:
