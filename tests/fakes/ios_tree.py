@@ -157,7 +157,8 @@ class Section:
     def lines(self, depth: int = 0) -> Iterator[str]:
         for line, section in self.below.items():
             yield " " * depth + line
-            yield from section.lines(depth + 1)
+            if section.below or isinstance(section, AccessList):
+                yield from section.lines(depth + 1)
             if line.startswith("address-family"):
                 yield " " * depth + "exit-address-family"
             if depth == 0 and (section.below or isinstance(section, AccessList)):
@@ -207,10 +208,12 @@ class AccessList(Section):
         elif entry and number == entry.number:
             raise LineError("% Duplicate sequence number\n")
         elif not entry:
-            number = number or max([e.number for e in self.entries], default=0) // 10 * 10 + 10
+            last = self.entries[-1].number if self.entries else 0
+            number = number or last // 10 * 10 + 10
             remarks = self.early.pop(number, []) or self.early.pop(0, [])
             self.entries.append(Entry(number, said, remarks))
-            self.entries.sort(key=lambda e: e.number)
+            if number < last:
+                self.entries.sort(key=lambda e: e.number)
 
     def resequence(self, first: int, step: int) -> None:
         for place, entry in enumerate(self.entries):
