@@ -137,7 +137,7 @@ class CommandLine:
         before = self.prompt
         self._exchange([])
         said = self.said.rpartition(f"{self._dialect.comment} pcg ")[0]
-        return self._stripped(said.removeprefix(before).split("\n")[:-1])
+        return self._stripped(said.removeprefix(before).rpartition("\n")[0])
 
     def close(self, farewell: str) -> None:
         """Log out, and break the connection."""
@@ -193,25 +193,32 @@ class CommandLine:
 
     def _part(self, text: str, typed: Sequence[str]) -> tuple[list[str], int | None]:
         """The answers to all but the mark; and which line has no echo, if one has none."""
-        answers: list[list[str]] = []
-        for row in text.split("\n"):
-            following = typed[len(answers)] if len(answers) < len(typed) else None
-            if following is not None and row.endswith(following) and self._echo(row, following):
-                answers.append([])
-            elif answers:
-                answers[-1].append(row)
-        missing = len(answers) if len(answers) < len(typed) else None
-        rest = answers[: len(typed) - 1] if missing is None else answers
-        return [self._stripped(rows) for rows in rest], missing
+        text += "\n"
+        answers: list[str] = []
+        begin = 0  # of the answer to the last line that was found
+        for number, line in enumerate(typed):
+            echo = self._echo(text, line, begin)
+            if number:
+                answers.append(self._stripped(text[begin : echo.start if echo else None]))
+            if echo is None:
+                return answers, number
+            begin = echo.stop
+        return answers, None
 
-    def _echo(self, row: str, line: str) -> bool:
-        prefix = row.removesuffix(line)
-        return prefix == "" or bool(self._dialect.prompt.fullmatch(prefix))
+    def _echo(self, text: str, line: str, begin: int) -> slice | None:
+        """The first row from here on that is a line behind a prompt, or behind nothing."""
+        found = text.find(f"{line}\n", begin)
+        while found >= 0:
+            start = max(begin, text.rfind("\n", begin, found) + 1)
+            if start == found or self._dialect.prompt.fullmatch(text, start, found):
+                return slice(start, found + len(line) + 1)
+            found = text.find(f"{line}\n", found + 1)
+        return None
 
-    def _stripped(self, rows: Sequence[str]) -> str:
+    def _stripped(self, text: str) -> str:
         if plain := self._dialect.accompaniment:
-            rows = [row for row in rows if not plain.fullmatch(row)]
-        return "\n".join(rows).strip("\n")
+            text = "\n".join(row for row in text.split("\n") if not plain.fullmatch(row))
+        return text.strip("\n")
 
     def _read(self, waiting: Callable[[str], str], text: str) -> str:
         """What comes next; `waiting` says, of the text so far, what is being waited for."""
