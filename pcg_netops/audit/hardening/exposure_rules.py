@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pcg_netops.audit.finding import Severity
 from pcg_netops.audit.hardening.configuration import Configuration
 from pcg_netops.audit.hardening.spelling import (
+    LOG_IN,
+    RULESET,
     Fault,
     Spelling,
     TextRule,
@@ -40,8 +42,6 @@ def _holds(ports: str, port: int, name: str) -> bool:
     return False
 
 
-_NFT = "table inet pcg {\n\tchain input {\n\t\t%s\n\t}\n\tchain forward {\n\t\t%s\n\t}\n}\n"
-_SSH = 'iifname "eth0" ip saddr 198.18.7.0/24 tcp dport 22 accept comment "management"'
 _PEER = "router bgp 65001\n neighbor 10.30.1.1"
 
 EXPOSURE_RULES: tuple[TextRule, ...] = (
@@ -80,8 +80,8 @@ EXPOSURE_RULES: tuple[TextRule, ...] = (
         Spelling(
             "nftables.conf",
             _open_ports,
-            _NFT % ("tcp dport { 22, http } accept", "drop"),
-            _NFT % (_SSH, "drop"),
+            RULESET % ("tcp dport { 22, http } accept", "drop"),
+            RULESET % (LOG_IN, "drop"),
         ),
         Spelling(
             "frr.conf",
@@ -127,8 +127,8 @@ EXPOSURE_RULES: tuple[TextRule, ...] = (
                 ),
                 requires("limit rate", r" chain input / .* limit rate .* accept"),
             ),
-            _NFT % ("type filter hook input priority filter; policy accept;", "drop"),
-            _NFT
+            RULESET % ("type filter hook input priority filter; policy accept;", "drop"),
+            RULESET
             % (
                 "type filter hook input priority filter; policy drop;\n"
                 "\t\ticmp type echo-request limit rate 50/second accept",
@@ -167,8 +167,8 @@ EXPOSURE_RULES: tuple[TextRule, ...] = (
         Spelling(
             "nftables.conf",
             forbids(r" chain \S+ / .*(ip6 [sd]addr|nfproto ipv6|icmpv6 type).* accept"),
-            _NFT % (_SSH, "ip6 saddr 2001:db8::/32 accept"),
-            _NFT % (_SSH, "drop"),
+            RULESET % (LOG_IN, "ip6 saddr 2001:db8::/32 accept"),
+            RULESET % (LOG_IN, "drop"),
         ),
     ),
     text_rule(

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pcg_netops.audit.finding import Severity
 from pcg_netops.audit.hardening.configuration import Configuration
 from pcg_netops.audit.hardening.spelling import (
+    LOG_IN,
+    RULESET,
     Fault,
     Spelling,
     TextRule,
@@ -86,9 +88,6 @@ def _open_lists(configuration: Configuration) -> Iterator[Fault]:
         for line, _ in configuration.matching(rf"{listed}(?:\d+ )?permit (?:any|ip any any)"):
             yield Fault(line.line, f"has '{line.text}'", "name the management network")
 
-
-_NFT = "table inet pcg {\n\tchain input {\n\t\t%s\n\t}\n\tchain forward {\n\t\t%s\n\t}\n}\n"
-_SSH = 'iifname "eth0" ip saddr 198.18.7.0/24 tcp dport 22 accept comment "management"'
 
 LOGIN_RULES: tuple[TextRule, ...] = (
     text_rule(
@@ -266,8 +265,8 @@ LOGIN_RULES: tuple[TextRule, ...] = (
         Spelling(
             "nftables.conf",
             _login_ways,
-            _NFT % ("tcp dport 22 accept", "drop"),
-            _NFT % (_SSH, 'iifname "eth0" drop\n\t\toifname "eth0" drop'),
+            RULESET % ("tcp dport 22 accept", "drop"),
+            RULESET % (LOG_IN, 'iifname "eth0" drop\n\t\toifname "eth0" drop'),
         ),
     ),
 )

@@ -15,6 +15,10 @@ from pcg_netops.audit.finding import Example, Rule, Severity
 from pcg_netops.audit.hardening.configuration import Configuration
 from pcg_netops.model.device import Role
 
+# For examples: a ruleset of nftables with a line in each chain, and the line that lets in staff.
+RULESET = "table inet pcg {\n\tchain input {\n\t\t%s\n\t}\n\tchain forward {\n\t\t%s\n\t}\n}\n"
+LOG_IN = 'iifname "eth0" ip saddr 198.18.7.0/24 tcp dport 22 accept comment "management"'
+
 
 class Fault(NamedTuple):
     """What is wrong in a file; with no line, it is something that the file lacks."""
