@@ -284,7 +284,7 @@ def save(
         Path | None, typer.Option(help="Also copy what is saved to this folder.")
     ] = None,
 ) -> None:
-    """Save what runs on the nodes (FRR, nftables) to the lab's folder, as files by node."""
+    """Save what runs on the nodes (FRR, nftables, strongSwan) as files in the lab's folder."""
     from pcg_netops.files import write_whole
     from pcg_netops.lab.sessions import chosen, running_files
 

@@ -236,7 +236,11 @@ def _bind(layout: Layout, name: str, bind: str) -> BindPlan:
     source, target, *mode = bind.split(":")
     path = (layout.base_dir / Path(magic(source, layout.folder, name)).expanduser()).resolve()
     if not path.exists():
-        raise InputError(f"node '{name}': the bind's source does not exist", place=str(path))
+        raise InputError(
+            f"node '{name}': the bind's source does not exist",
+            place=str(path),
+            remedy="a workspace's own come from: pcg lab topology" if target == STARTUP else "",
+        )
     return BindPlan(str(path), target, "ro" in ",".join(mode).split(","))
 
 

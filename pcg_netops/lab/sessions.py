@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pcg_netops.lab.home import NodeRecord, Record
+from pcg_netops.lab.ipsec import FOLDER
 from pcg_netops.lab.running import RunningLab
 
 _NFT = ("nft", "list", "ruleset")
@@ -71,6 +72,8 @@ def running_files(lab: RunningLab, node: str) -> Iterator[tuple[str, str]]:
     rules = lab.run(node, _NFT)
     if rules.returncode == 0 and rules.stdout.strip():
         yield "nftables.conf", "flush ruleset\n" + rules.stdout
+    if "charon" in lab.nodes()[node].processes.values():
+        yield "swanctl.conf", lab.run(node, ["cat", f"{FOLDER}/swanctl.conf"]).stdout
 
 
 def logs_of(lab: RunningLab, node: str, lines: int) -> Iterator[tuple[str, str]]:

@@ -180,7 +180,8 @@ def test_a_missing_saved_configuration_is_named(tmp_path: Path) -> None:
     (tmp_path / "startup/r1/frr.conf").unlink()
     (tmp_path / "startup/r1").rmdir()
     with pytest.raises(
-        InputError, match=r"startup/r1: node 'r1': the bind's source does not exist"
+        InputError,
+        match=r"node 'r1': the bind's source does not exist\s+remedy: .*pcg lab topology",
     ):
         NetnsLab.up(topology, tmp_path, tmp_path / "run")
 
