@@ -17,7 +17,7 @@ import pytest
 
 if TYPE_CHECKING:
     from pcg_netops.inventory.workspace import Workspace
-    from pcg_netops.lab.netns import NetnsLab
+    from pcg_netops.lab.owned import OwnedLab
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -39,7 +39,7 @@ def pcg_lab(
     pcg_workspace: Workspace,
     pytestconfig: pytest.Config,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[NetnsLab]:
+) -> Iterator[OwnedLab]:
     """The workspace's network, booted once for the session, every route in every kernel."""
     from pcg_netops.cutover.bench import boot, stand_ins, wait_converged
     from pcg_netops.design.devices import design

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 import pcg_netops
+from pcg_netops.cli.lab import BackendOption
 from pcg_netops.cli.lab import app as lab_app
 from pcg_netops.errors import ExitCode, InputError
 
@@ -285,6 +286,7 @@ def rehearse(
     rate: Annotated[
         int, typer.Option(min=1, max=1000, help="Packets per second of every UDP flow.")
     ] = 100,
+    backend: BackendOption = "netns",
 ) -> None:
     """Rehearse the whole cutover on a live virtual network and write the evidence."""
     from pcg_netops.cli.output import new_run_folder
@@ -298,7 +300,7 @@ def rehearse(
     loaded.cutover(cutover)
     run_dir = new_run_folder((build or workspace / "build") / loaded.network.name)
     with terminal_progress() as shown:
-        evidence = run_rehearsal(loaded, cutover, run_dir, shown.progress, rate)
+        evidence = run_rehearsal(loaded, cutover, run_dir, shown.progress, rate, backend)
         write_report(evidence, loaded.templates, run_dir)
         shown.verdict(evidence, run_dir)
     codes = {

@@ -17,6 +17,10 @@ app = typer.Typer(help="The virtual network.", no_args_is_help=True, rich_markup
 
 Format = Literal["table", "json"]
 FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How to write it.")]
+Backend = Literal["netns", "containerlab"]
+BackendOption = Annotated[
+    Backend, typer.Option(help="This machine's own programs, or containers of containerlab.")
+]
 LabOption = Annotated[
     str | None,
     typer.Option(
@@ -51,18 +55,17 @@ def up(
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave the lab up where a node did not start.")
     ] = False,
+    backend: BackendOption = "netns",
 ) -> None:
     """Start a lab in the background; it stays up until `pcg lab down`."""
-    from pcg_netops.lab.environment import require_programs
-    from pcg_netops.lab.planning import lay_out
+    from pcg_netops.lab.backends import prepare
     from pcg_netops.lab.supervisor import start
     from pcg_netops.lab.topology import load
 
-    layout = lay_out(load(topology), topology.resolve().parent, as_host or ())
-    require_programs()
-    for key in layout.ignored:
+    layout = prepare(backend, load(topology), topology.resolve().parent, as_host or ())
+    for key in layout.ignored if backend == "netns" else ():
         typer.echo(f"not honoured here: {key}")
-    started = start(layout, topology, strict=strict, keep=keep)
+    started = start(layout, topology, strict=strict, keep=keep, backend=backend)
     for warning in started.warnings:
         typer.echo(f"warning: {warning}", err=True)
     record = started.record

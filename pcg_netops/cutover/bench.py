@@ -18,9 +18,10 @@ from pcg_netops.design.reachability import known_prefixes
 from pcg_netops.errors import LabError
 from pcg_netops.files import write_private
 from pcg_netops.inventory.workspace import Workspace
+from pcg_netops.lab.backends import Backend, prepare, start
 from pcg_netops.lab.base import Lab
 from pcg_netops.lab.definitions import Topology
-from pcg_netops.lab.netns import USERNAME, NetnsLab
+from pcg_netops.lab.owned import USERNAME, OwnedLab
 from pcg_netops.lab.topology import from_devices, to_yaml
 from pcg_netops.model.device import Device
 from pcg_netops.push.runner import Pusher
@@ -76,13 +77,18 @@ def write_startup(folder: Path, artifacts: Artifacts) -> None:
 
 
 def boot(
-    workspace: Workspace, devices: Mapping[str, Device], artifacts: Artifacts, run_dir: Path
-) -> NetnsLab:
+    workspace: Workspace,
+    devices: Mapping[str, Device],
+    artifacts: Artifacts,
+    run_dir: Path,
+    backend: Backend = "netns",
+) -> OwnedLab:
     """Start the lab from the given configuration; routes have not converged yet."""
     topology = topology_of(workspace, devices)
     write_startup(run_dir, artifacts)
-    (run_dir / "topology.clab.yml").write_text(to_yaml(topology), encoding="utf-8")
-    return NetnsLab.up(topology, run_dir, run_dir)
+    path = run_dir / "topology.clab.yml"
+    path.write_text(to_yaml(topology), encoding="utf-8")
+    return start(backend, prepare(backend, topology, run_dir), path, run_dir)
 
 
 def wait_converged(lab: Lab, devices: Mapping[str, Device]) -> None:
@@ -180,7 +186,7 @@ def _kernel_routes(lab: Lab, node: str) -> set[IPv4Network]:
     return {IPv4Network(route["dst"]) for route in json.loads(done.stdout or "[]")}
 
 
-def pusher_for(workspace: Workspace, lab: NetnsLab) -> Pusher:
+def pusher_for(workspace: Workspace, lab: OwnedLab) -> Pusher:
     """Pushes that reach the lab's nodes; all else is as in production."""
 
     def extras(name: str) -> dict[str, Any]:

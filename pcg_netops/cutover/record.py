@@ -20,7 +20,7 @@ from pcg_netops.cutover.judge import gateway_seen
 from pcg_netops.design.flows import flows
 from pcg_netops.design.steering import Stage
 from pcg_netops.inventory.workspace import Workspace
-from pcg_netops.lab.netns import NetnsLab
+from pcg_netops.lab.owned import OwnedLab
 from pcg_netops.model.device import Device, Role
 from pcg_netops.model.network import Network
 from pcg_netops.platforms import platform_named
@@ -39,7 +39,7 @@ _OF_TUNNELS = {"strongSwan": ("/usr/lib/ipsec/charon", "--version")}
 
 
 def describe_lab(
-    workspace: Workspace, lab: NetnsLab, devices: Mapping[str, Device], boot_seconds: float
+    workspace: Workspace, lab: OwnedLab, devices: Mapping[str, Device], boot_seconds: float
 ) -> LabEvidence:
     """What ran, and on what machine."""
     network = workspace.network
@@ -49,7 +49,7 @@ def describe_lab(
         lines = lab.run(router, command).stdout.splitlines()
         versions[name] = lines[0].strip() if lines else "unknown"
     return LabEvidence(
-        backend="netns",
+        backend=lab.backend,
         boot_seconds=round(boot_seconds, 2),
         memory_mb=round(lab.memory() / _MEGABYTE, 0),
         processes=lab.processes(),

@@ -34,6 +34,7 @@ from pcg_netops.design.flows import flows
 from pcg_netops.design.steering import stages
 from pcg_netops.errors import LabError, PushError
 from pcg_netops.inventory.workspace import Workspace
+from pcg_netops.lab.backends import Backend
 from pcg_netops.probes.engine import Probes, ProbeSettings
 from pcg_netops.probes.injection import Injector
 from pcg_netops.render import render_stage
@@ -50,6 +51,7 @@ def rehearse(
     run_dir: Path,
     progress: Progress,
     udp_rate: int = ProbeSettings.udp_rate,
+    backend: Backend = "netns",
 ) -> Evidence:
     """Rehearse a cutover and return what was measured; the lab is gone afterwards.
 
@@ -71,7 +73,7 @@ def rehearse(
     first, rendered = design(workspace, plan[0]), render_stage(workspace, plan[0])
     progress.say(f"booting {len(first)} nodes")
     booting = time.monotonic()
-    with boot(workspace, first, rendered, run_dir) as lab:
+    with boot(workspace, first, rendered, run_dir, backend) as lab:
         wait_converged(lab, first)
         boot_seconds = round(time.monotonic() - booting, 2)
         progress.say(f"every route is in every kernel after {boot_seconds} s")

@@ -15,7 +15,7 @@ from pcg_netops.design.flows import intended_gateway
 from pcg_netops.design.steering import Stage
 from pcg_netops.diff import changed_files, diff_artifacts
 from pcg_netops.inventory.workspace import Workspace
-from pcg_netops.lab.netns import NetnsLab
+from pcg_netops.lab.owned import OwnedLab
 from pcg_netops.model.cutover import Cutover
 from pcg_netops.model.device import Device
 from pcg_netops.model.flow import Flow, Protocol
@@ -60,7 +60,7 @@ class Run:
     workspace: Workspace
     cutover: Cutover
     flows: tuple[Flow, ...]
-    lab: NetnsLab
+    lab: OwnedLab
     probes: Probes
     settings: ProbeSettings
     pusher: Pusher

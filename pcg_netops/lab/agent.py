@@ -65,12 +65,11 @@ class Agent:
     """The lab from inside: one method for each call, named like it."""
 
     def __init__(self) -> None:
-        self._nodes: dict[str, Node] = {}
         self._run_dir = Path()
         self._ssh: socket.socket
         self._power = threading.Lock()
         self._breaking = threading.Lock()
-        self._faults = Faults({}, _processes_of, self._reach, self._switch)
+        self._take({})
         self._protection: ipsec.Protection | None = None
 
     def answer(self, call: socket.socket) -> None:
@@ -102,8 +101,7 @@ class Agent:
         """Build and start everything; the answer has each managed node's public host key."""
         lab = Plan.from_json(plan)
         self._run_dir = Path(lab.run_dir)
-        self._nodes = {node.name: Node(node, self._log_of(node)) for node in lab.nodes}
-        self._faults = Faults(self._nodes, _processes_of, self._reach, self._switch)
+        self._take({node.name: Node(node, self._log_of(node)) for node in lab.nodes})
         self._protect(lab.nodes)
         own = [node for node in self._nodes.values() if not node.plan.network_of]
         each(Node.create, own)
@@ -172,7 +170,7 @@ class Agent:
             _in_thread(lambda: links.cut_links([node.network for node in off]))
             _kill(off)
             self._ask_ssh("close", [node.plan.name for node in off if node.plan.management])
-            each(Node.forget, off)
+            each(lambda node: node.forget(), off)
 
     def do_power_on(self, nodes: list[str]) -> None:
         """Start nodes that are off."""
@@ -214,11 +212,19 @@ class Agent:
 
     def do_processes(self) -> int:
         """How many processes the lab has."""
-        return len(_processes())
+        return len(self._living())
 
     def do_memory(self) -> int:
         """Proportional set size of them all, in bytes."""
-        return sum(_proportional_size(process) for process in _processes())
+        return sum(_proportional_size(process) for process in self._living())
+
+    def _take(self, nodes: dict[str, Node]) -> None:
+        self._nodes = nodes
+        self._faults = Faults(nodes, processes_of, self._reach, self._switch)
+
+    def _living(self) -> list[int]:
+        """Every process of the lab."""
+        return _processes()
 
     def _reach(self, node: str, wanted: bool) -> None:
         with self._power:
@@ -322,7 +328,7 @@ def _kill(nodes: Sequence[Node]) -> None:
         time.sleep(0.002)
 
 
-def _processes_of(node: Node) -> list[int]:
+def processes_of(node: Node) -> list[int]:
     space = os.fstat(node.namespaces[2]).st_ino
     return [p for p in _processes() if p != node.holder and _mounts_of(p) == space]
 

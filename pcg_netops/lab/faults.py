@@ -218,7 +218,7 @@ def _queue(node: Node, interface: str, *discipline: str) -> Heal:
 def _kill(node: Node, fault: Fault) -> Heal:
     """A daemon of FRR dies; it is healed by a new one with the saved configuration."""
     daemon = fault.value
-    process = os.pidfd_open(int(_ask(node, "cat", f"/run/frr/{daemon}.pid")))
+    process = os.pidfd_open(node.process(int(_ask(node, "cat", f"/run/frr/{daemon}.pid"))))
     signal.pidfd_send_signal(process, signal.SIGKILL)
     select.select([process], [], [], _TIMEOUT_S)
     os.close(process)

@@ -55,6 +55,7 @@ class Record:
     nodes: tuple[NodeRecord, ...]
     links: tuple[tuple[str, str], ...]
     failure: str = ""
+    backend: str = "netns"
 
     def node(self, name: str) -> NodeRecord:
         """A node by its short or long name. Raises InputError."""

@@ -15,7 +15,7 @@ import yaml
 
 from pcg_netops.lab.definitions import Endpoint, LinkDefinition, ManagementNetwork
 from pcg_netops.lab.home import KEY, KNOWN_HOSTS, SSH_CONFIG, NodeRecord, Record
-from pcg_netops.lab.netns import USERNAME
+from pcg_netops.lab.owned import USERNAME
 from pcg_netops.lab.planning import Layout
 
 _NORNIR = "nornir-simple-inventory.yml"

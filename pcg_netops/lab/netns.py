@@ -13,40 +13,28 @@ import sys
 from collections.abc import Collection
 from dataclasses import asdict
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-)
-
 from pcg_netops.errors import InputError, LabError, PcgError
-from pcg_netops.lab.calls import Calls
 from pcg_netops.lab.definitions import Topology
 from pcg_netops.lab.environment import UNSHARE, namespaces_refused, require_programs
+from pcg_netops.lab.owned import OwnedLab
 from pcg_netops.lab.plan import Plan
 from pcg_netops.lab.planning import Layout, lay_out, make_plan
-
-USERNAME = "pcg"
 
 _INIT = "pcg_netops.lab.init"
 _END_PATIENCE = 2.0
 _LAST_LINES = 5
 
 
-class NetnsLab(Calls):
+class NetnsLab(OwnedLab):
     """A running lab (`Lab`) of this process. As a context manager it is down afterwards."""
 
+    backend = "netns"
+
     def __init__(self, run_dir: Path) -> None:
+        super().__init__(run_dir)
         self._log = run_dir / "agent.log"
-        self._known_hosts = run_dir / "known_hosts"
-        self._key = Ed25519PrivateKey.generate()
-        self.warnings: tuple[str, ...] = ()
-        self.failures: tuple[str, ...] = ()
         self._control, theirs = sockets.socketpair(sockets.AF_UNIX, sockets.SOCK_SEQPACKET)
         # The agent watches this process itself too: a copy of the socket in a fork must not
         # keep the lab alive.
@@ -113,27 +101,6 @@ class NetnsLab(Calls):
             raise
         return lab
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.down()
-
-    @property
-    def known_hosts(self) -> Path:
-        """An OpenSSH known_hosts file with the host key of every managed node."""
-        return self._known_hosts
-
-    @property
-    def client_key(self) -> str:
-        """The private key that every node lets in as user `USERNAME`, in OpenSSH's text form."""
-        return self._key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
-
     def down(self) -> None:
         """End everything; returns when the kernel has ended the last process. Idempotent."""
         self._control.close()
@@ -148,22 +115,7 @@ class NetnsLab(Calls):
         keys, self.warnings = answer["keys"], tuple(answer["warnings"])
         self.failures = tuple(answer["failures"])
         addresses = {n.name: n.management.split("/")[0] for n in plan.nodes if n.management}
-        lines = [f"{address},{name} {keys[name]}\n" for name, address in addresses.items()]
-        self._known_hosts.write_text("".join(lines))
-
-    def _public_key(self) -> str:
-        key = self._key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
-        return key.decode()
-
-    def _dial(self) -> sockets.socket:
-        ours, theirs = sockets.socketpair()
-        try:
-            with theirs:
-                self.hand_over(theirs)
-        except PcgError:
-            ours.close()
-            raise
-        return ours
+        self._know(addresses, keys)
 
     def hand_over(self, call: sockets.socket) -> None:
         """Have the agent serve the call at the other end of this stream socket."""

@@ -64,7 +64,8 @@ class Node:
         self.plan = plan
         self.powered = True
         self.holder = 0
-        self.namespaces: tuple[int, int, int] = (-1, -1, -1)
+        self.namespaces: tuple[int, ...] = (-1, -1, -1)
+        self.groups: list[int] | None = None  # of what runs on it, unless they are ours
         self.warnings: list[str] = []
         self._environment = NODE_ENVIRONMENT | plan.environment
         self._view = View(plan)
@@ -220,6 +221,10 @@ class Node:
         enter(self.namespaces)
         return self._run(argv, stdin, timeout)
 
+    def process(self, number: int) -> int:
+        """The number, as the agent counts, of a process that has this one on the node."""
+        return number
+
     def _run(self, argv: Sequence[str], stdin: str, timeout: float) -> Completed:
         pipe = subprocess.PIPE
         try:
@@ -231,6 +236,7 @@ class Node:
                 stdout=pipe,
                 stderr=pipe,
                 start_new_session=True,
+                extra_groups=self.groups,
                 text=True,
                 errors="replace",
             )

@@ -107,13 +107,21 @@ class Layout:
         return None if node.kind in BRIDGES else stand_in(node.image or "", self.accepted)
 
 
-def lay_out(topology: Topology, base_dir: Path, accepted: Collection[str] = ()) -> Layout:
+def lay_out(
+    topology: Topology,
+    base_dir: Path,
+    accepted: Collection[str] = (),
+    *,
+    in_containers: bool = False,
+) -> Layout:
     """Settle every node and check that all can run here. Raises InputError, InputErrors.
 
-    `accepted` are images in whose place a Linux host of this machine may stand.
+    `accepted` are images in whose place a Linux host of this machine may stand. What runs
+    `in_containers` is for containerlab to say.
     """
     nodes = {name: settled(topology.topology, name) for name in topology.nodes}
-    require_runnable(topology, nodes, accepted)
+    if not in_containers:
+        require_runnable(topology, nodes, accepted)
     bare = Layout(topology, base_dir, nodes, {}, {}, frozenset(accepted))
     management = topology.mgmt
     addresses = _addresses(

@@ -13,7 +13,7 @@ from pcg_netops.lab import home
 from pcg_netops.lab.calls import Calls
 from pcg_netops.lab.home import KNOWN_HOSTS, LOG, SOCKET
 
-_END_PATIENCE_S = 10.0
+_END_PATIENCE_S = {"netns": 10.0, "containerlab": 150.0}
 
 
 class RunningLab(Calls):
@@ -34,13 +34,14 @@ class RunningLab(Calls):
             process = os.pidfd_open(self.record.pid)
         except ProcessLookupError:
             return
+        patience = _END_PATIENCE_S[self.record.backend]
         try:
             if home.read(self.record.name) != self.record:
                 return
             signal.pidfd_send_signal(process, signal.SIGTERM)
-            if not select.select([process], [], [], _END_PATIENCE_S)[0]:
+            if not select.select([process], [], [], patience)[0]:
                 signal.pidfd_send_signal(process, signal.SIGKILL)
-                select.select([process], [], [], _END_PATIENCE_S)
+                select.select([process], [], [], patience)
         finally:
             os.close(process)
 

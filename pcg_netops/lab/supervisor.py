@@ -24,9 +24,10 @@ from pathlib import Path
 from typing import Any
 
 from pcg_netops.errors import EnvironmentLack, InputError, LabError, PcgError
-from pcg_netops.lab import home, inventories
+from pcg_netops.lab import backends, home, inventories
+from pcg_netops.lab.backends import Backend
 from pcg_netops.lab.home import KEY, LOG, SOCKET
-from pcg_netops.lab.netns import NetnsLab
+from pcg_netops.lab.owned import OwnedLab
 from pcg_netops.lab.planning import Layout
 from pcg_netops.lab.runnable import BRIDGES
 
@@ -47,7 +48,14 @@ class Started:
     seconds: float
 
 
-def start(layout: Layout, topology: Path, *, strict: bool = False, keep: bool = False) -> Started:
+def start(
+    layout: Layout,
+    topology: Path,
+    *,
+    strict: bool = False,
+    keep: bool = False,
+    backend: Backend = "netns",
+) -> Started:
     """Start a lab in the background. It is up, or nothing of it is left, when this returns.
 
     `keep` leaves a lab up whose start failed; the record then has a `failure`. Raises InputError
@@ -64,7 +72,10 @@ def start(layout: Layout, topology: Path, *, strict: bool = False, keep: bool = 
     if child == 0:
         os.close(answers)
         _end_with(parent)
-        _Supervisor(layout, topology, folder, strict=strict, keep=keep).main(theirs, alive)
+        child_process = _Supervisor(
+            layout, topology, folder, strict=strict, keep=keep, backend=backend
+        )
+        child_process.main(theirs, alive)
     os.close(theirs)
     os.close(alive)
     try:
@@ -93,14 +104,22 @@ class _Supervisor:
     """The background process."""
 
     def __init__(
-        self, layout: Layout, topology: Path, folder: Path, *, strict: bool, keep: bool
+        self,
+        layout: Layout,
+        topology: Path,
+        folder: Path,
+        *,
+        strict: bool,
+        keep: bool,
+        backend: Backend,
     ) -> None:
         self._layout = layout
         self._topology = topology
         self._folder = folder
         self._strict = strict
         self._keep = keep
-        self._lab: NetnsLab
+        self._backend = backend
+        self._lab: OwnedLab
 
     def main(self, answers: int, alive: int) -> None:
         """Start the lab, say so, serve it to its end. Never returns."""
@@ -153,11 +172,19 @@ class _Supervisor:
             name: stack.enter_context(sockets.create_server((_LOCAL, 0)))
             for name in layout.addresses
         }
-        published = self._publish(stack)
+        # Docker publishes the ports of containers itself.
+        published = self._publish(stack) if self._backend == "netns" else {}
         ssh_ports = {name: door.getsockname()[1] for name, door in doors.items()}
-        record = _record(layout, self._topology, ssh_ports)
+        record = _record(layout, self._topology, ssh_ports, self._backend)
         stack.enter_context(inventories.written(record, layout, folder))
-        self._lab = NetnsLab.start(layout, folder, strict=self._strict, keep=self._keep)
+        self._lab = backends.start(
+            self._backend,
+            layout,
+            self._topology,
+            folder,
+            strict=self._strict,
+            keep=self._keep,
+        )
         stack.callback(self._lab.down)
         key = folder / KEY
         key.touch(0o600)
@@ -172,7 +199,11 @@ class _Supervisor:
             **published,
         }
         failure = "\n".join(self._lab.failures)
-        home.write(replace(record, failure=failure), folder)
+        nodes = tuple(
+            replace(node, ipv4=self._lab.addresses.get(node.name, node.ipv4))
+            for node in record.nodes
+        )
+        home.write(replace(record, failure=failure, nodes=nodes), folder)
         return {"warnings": self._lab.warnings}
 
     def _publish(self, stack: ExitStack) -> dict[sockets.socket, tuple[str, int]]:
@@ -267,7 +298,9 @@ def _published(layout: Layout, name: str) -> Iterator[tuple[str, int, int]]:
                 ) from None
 
 
-def _record(layout: Layout, topology: Path, ssh_ports: Mapping[str, int]) -> home.Record:
+def _record(
+    layout: Layout, topology: Path, ssh_ports: Mapping[str, int], backend: Backend
+) -> home.Record:
     nodes = []
     for name, node in layout.nodes.items():
         address, address6 = layout.addresses.get(name), layout.addresses6.get(name)
@@ -295,4 +328,5 @@ def _record(layout: Layout, topology: Path, ssh_ports: Mapping[str, int]) -> hom
         owner=os.environ.get("SUDO_USER") or os.environ.get("USER") or str(os.getuid()),
         nodes=tuple(nodes),
         links=tuple(links),
+        backend=backend,
     )

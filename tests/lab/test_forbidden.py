@@ -15,7 +15,7 @@ from pcg_netops.cutover.forbidden import check_forbidden
 from pcg_netops.design.devices import design
 from pcg_netops.design.steering import Stage, find_stage, stages
 from pcg_netops.inventory.workspace import Workspace, load_workspace
-from pcg_netops.lab.netns import NetnsLab
+from pcg_netops.lab.owned import OwnedLab
 from pcg_netops.model.device import Device
 from pcg_netops.model.flow import Protocol
 from pcg_netops.probes.injection import Injection, Injector
@@ -40,7 +40,7 @@ class Running:
     workspace: Workspace
     stage: Stage
     devices: Mapping[str, Device]
-    lab: NetnsLab
+    lab: OwnedLab
 
     def check(self) -> tuple[ForbiddenEvidence, ...]:
         network, services = self.workspace.network, self.workspace.services

@@ -16,7 +16,7 @@ from pcg_netops.design.steering import find_stage, stages
 from pcg_netops.diff import changed_files
 from pcg_netops.errors import PushError
 from pcg_netops.inventory.workspace import Workspace, load_workspace
-from pcg_netops.lab.netns import NetnsLab
+from pcg_netops.lab.owned import OwnedLab
 from pcg_netops.push.runner import Pusher
 from pcg_netops.render import Artifacts, render_stage
 
@@ -40,7 +40,7 @@ def rendered(workspace: Workspace, phase: str) -> Artifacts:
 
 
 @pytest.fixture
-def lab(workspace: Workspace, tmp_path: Path) -> Iterator[NetnsLab]:
+def lab(workspace: Workspace, tmp_path: Path) -> Iterator[OwnedLab]:
     _, cutover = workspace.cutover()
     devices = design(workspace, stages(cutover, workspace.services)[0])
     with boot(workspace, devices, rendered(workspace, "before"), tmp_path) as lab:
@@ -49,7 +49,7 @@ def lab(workspace: Workspace, tmp_path: Path) -> Iterator[NetnsLab]:
 
 
 @pytest.fixture
-def pusher(workspace: Workspace, lab: NetnsLab) -> Iterator[Pusher]:
+def pusher(workspace: Workspace, lab: OwnedLab) -> Iterator[Pusher]:
     pusher = pusher_for(workspace, lab)
     yield pusher
     pusher.close()
@@ -59,7 +59,7 @@ def change(workspace: Workspace) -> Artifacts:
     return changed_files(rendered(workspace, "before"), rendered(workspace, "build"))
 
 
-def running(lab: NetnsLab, node: str) -> str:
+def running(lab: OwnedLab, node: str) -> str:
     """Everything that runs on a node, as its own programs list it."""
     shown = lab.run(node, ["vtysh", "-c", "show running-config"]).stdout
     return shown + lab.run(node, ["nft", "-s", "list", "ruleset"]).stdout
@@ -75,7 +75,7 @@ def spoil(artifacts: Artifacts, device: str) -> Artifacts:
 
 
 def test_confirmed_push_survives_a_power_cut(
-    workspace: Workspace, lab: NetnsLab, pusher: Pusher
+    workspace: Workspace, lab: OwnedLab, pusher: Pusher
 ) -> None:
     artifacts = change(workspace)
     pusher.push(artifacts, [list(artifacts)], print)
@@ -108,7 +108,7 @@ def test_timers_begin_anew_while_waves_go_on(
 
 
 def test_a_device_that_fails_brings_every_other_back(
-    workspace: Workspace, lab: NetnsLab, pusher: Pusher
+    workspace: Workspace, lab: OwnedLab, pusher: Pusher
 ) -> None:
     artifacts = spoil(change(workspace), EDGE)
     before = {node: running(lab, node) for node in artifacts}
@@ -121,7 +121,7 @@ def test_a_device_that_fails_brings_every_other_back(
 
 
 def test_a_second_push_waits_for_the_first(
-    workspace: Workspace, lab: NetnsLab, pusher: Pusher
+    workspace: Workspace, lab: OwnedLab, pusher: Pusher
 ) -> None:
     artifacts = {EDGE: change(workspace)[EDGE]}
     lab.run(EDGE, ["mkdir", "-p", "/run/pcg/guard"])
@@ -132,7 +132,7 @@ def test_a_second_push_waits_for_the_first(
 
 
 def test_devices_come_back_by_themselves_when_the_controller_dies(
-    workspace: Workspace, lab: NetnsLab, pusher: Pusher
+    workspace: Workspace, lab: OwnedLab, pusher: Pusher
 ) -> None:
     """The controller's connections end in the middle of the push, and it never speaks again."""
     artifacts = change(workspace)
@@ -160,7 +160,7 @@ def test_devices_come_back_by_themselves_when_the_controller_dies(
 
 
 def test_a_device_that_misses_its_confirmation_is_named_and_nothing_else_is_claimed(
-    workspace: Workspace, lab: NetnsLab, pusher: Pusher
+    workspace: Workspace, lab: OwnedLab, pusher: Pusher
 ) -> None:
     """Its time is up between the last wave and the confirmation: it has put back what ran."""
     artifacts = change(workspace)

@@ -15,7 +15,8 @@ import pytest
 from netmiko import ConnectHandler, NetmikoAuthenticationException, NetmikoTimeoutException
 
 from pcg_netops.errors import LabError
-from pcg_netops.lab.netns import USERNAME, NetnsLab
+from pcg_netops.lab.netns import NetnsLab
+from pcg_netops.lab.owned import USERNAME
 from tests.lab.small import ring, wait_for_routes
 
 pytestmark = pytest.mark.lab

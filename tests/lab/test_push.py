@@ -16,7 +16,7 @@ from pcg_netops.design.devices import design
 from pcg_netops.design.steering import Stage, stages
 from pcg_netops.errors import PushError
 from pcg_netops.inventory.workspace import Workspace, load_workspace
-from pcg_netops.lab.netns import NetnsLab
+from pcg_netops.lab.owned import OwnedLab
 from pcg_netops.platforms.linux import LINUX
 from pcg_netops.push.runner import Pusher
 from pcg_netops.render import Artifacts, render_stage
@@ -32,7 +32,7 @@ class Running:
     """The small network, booted in its first stage."""
 
     workspace: Workspace
-    lab: NetnsLab
+    lab: OwnedLab
     named: Mapping[str, Stage]
 
     def rendered(self, stage: str) -> Artifacts:
@@ -255,7 +255,7 @@ def test_traffic_leaves_a_gateway_that_is_drained_and_comes_back(
             _wait_until_routed(running.lab, node, target, to_gateway)
 
 
-def _wait_until_routed(lab: NetnsLab, node: str, target: IPv4Address, interface: str) -> None:
+def _wait_until_routed(lab: OwnedLab, node: str, target: IPv4Address, interface: str) -> None:
     deadline = time.monotonic() + 10
     while f" dev {interface} " not in (
         way := lab.run(node, ["ip", "route", "get", str(target)]).stdout
