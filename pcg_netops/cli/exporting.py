@@ -48,7 +48,7 @@ A lab of {{count}} nodes for containerlab, written by `pcg lab export --to conta
     sudo containerlab inspect -t {TOPOLOGY}
     sudo containerlab destroy -t {TOPOLOGY} --cleanup
 
-{{log_in}}Passwords below `startup/` are random, of this export alone.
+{{log_in}}Passwords and keys below `startup/` are random, of this export alone.
 """
 _CLABERNETES = """\
 # {name}
@@ -61,7 +61,7 @@ A lab of {count} nodes for Clabernetes ({api}), written by `pcg lab export --to 
     kubectl --namespace {namespace} get topologies,pods
     kubectl delete -f .
 
-{log_in}Passwords in `10-files.yaml` are random, of this export alone.
+{log_in}Passwords and keys in `10-files.yaml` are random, of this export alone.
 """
 _PUSH = "Put it where the cluster finds it:\n\n    docker push {image}\n\n"
 _LOG_IN = "Log in as `pcg` with the key that was named by `--ssh-key`.\n\n"
@@ -113,6 +113,8 @@ def _startup(
     from pcg_netops.cutover.bench import IMAGE, stand_ins, topology_of, write_startup
     from pcg_netops.design.devices import design
     from pcg_netops.design.steering import stages
+    from pcg_netops.lab import ipsec
+    from pcg_netops.lab.planning import STARTUP, lay_out, make_plan
     from pcg_netops.render import render_stage
 
     if image and OWN_IMAGE not in image:
@@ -122,8 +124,12 @@ def _startup(
         )
     first = stages(workspace.cutover(cutover)[1], workspace.services)[0]
     with tempfile.TemporaryDirectory(prefix="pcg-export-") as folder:
-        write_startup(Path(folder), render_stage(stand_ins(workspace), first))
-        yield topology_of(workspace, design(workspace, first), image or IMAGE), Path(folder)
+        base_dir = Path(folder)
+        write_startup(base_dir, render_stage(stand_ins(workspace), first))
+        topology = topology_of(workspace, design(workspace, first), image or IMAGE)
+        layout = lay_out(topology, base_dir, in_containers=True)
+        ipsec.write_startup(make_plan(layout, "", base_dir, strict=True).nodes, STARTUP)
+        yield topology, base_dir
 
 
 def _write(choice: Choice, topology: Topology, base_dir: Path, images: Path) -> None:

@@ -250,7 +250,7 @@ def _config_map(config_map: _ConfigMap, namespace: str) -> dict[str, Any]:
         for key, f in config_map.files.items()
         if not _is_text(f)
     }
-    note = "its passwords are random, of this export alone"
+    note = "its passwords and keys are random, of this export alone"
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",

@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Self
 
 from pcg_netops.errors import InputError, LabError, PcgError
-from pcg_netops.lab import containerlab, links
+from pcg_netops.lab import containerlab, ipsec, links
 from pcg_netops.lab.agent import Agent, each, processes_of
 from pcg_netops.lab.containerlab import Container
 from pcg_netops.lab.node import Node
 from pcg_netops.lab.owned import OwnedLab
 from pcg_netops.lab.plan import NodePlan
-from pcg_netops.lab.planning import Layout, make_plan
+from pcg_netops.lab.planning import STARTUP, Layout, make_plan
 from pcg_netops.lab.runnable import StandIn
 from pcg_netops.lab.syscalls import enter, open_namespaces
 from pcg_netops.lab.view import MEMORY
@@ -161,6 +161,14 @@ class ContainerAgent(Agent):
             )
         super().do_power_off(nodes)
 
+    def do_ipsec(self) -> str:
+        """Who protects packets, by the words of the first end of a tunnel."""
+        for name, node in self._nodes.items():
+            if node.plan.tunnels and name in self._ours:
+                said = node.run(["cat", str(_STATE / "esp")], "", _START_S).stdout.strip()
+                return str(ipsec.Protection[said.upper()])
+        return ""
+
     def _ask_ssh(self, act: str, nodes: Iterable[str]) -> None:
         """Each node has an SSH server of its own, which dies and starts with it."""
 
@@ -204,6 +212,7 @@ class ContainerlabLab(OwnedLab):
             raise InputError(f"cannot use the run folder: {error}", place=str(run_dir)) from None
         lab = cls(topology, run_dir)
         try:
+            ipsec.write_startup(plans, STARTUP)
             containerlab.deploy(topology)
             lab._adopt(layout, plans)
             try:

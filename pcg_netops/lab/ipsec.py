@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from pcg_netops.errors import LabError
+from pcg_netops.files import write_private
 from pcg_netops.lab.environment import NODE_ENVIRONMENT
 from pcg_netops.lab.pki import Authority
 from pcg_netops.lab.plan import NodePlan, TunnelPlan
@@ -150,12 +151,36 @@ def furnish(protection: Protection, files: Mapping[str, bytes]) -> None:
         path = Path(FOLDER, name)
         path.touch(mode=0o600)
         path.write_bytes(content)
-    plugins = "kernel-libipsec" if protection is Protection.DAEMON else ""
-    text = _SETTINGS.format(crypto=_CRYPTO, plugins=plugins)
-    Path(NODE_ENVIRONMENT["STRONGSWAN_CONF"]).write_text(text)
+    Path(NODE_ENVIRONMENT["STRONGSWAN_CONF"]).write_text(_settings(protection))
 
 
 def environment(protection: Protection, tunnels: Iterable[TunnelPlan]) -> dict[str, str]:
     """What node-start.sh wants to know."""
+    return {"TUNNELS": _ends(tunnels), "ESP": protection.name.lower()}
+
+
+def write_startup(nodes: Iterable[NodePlan], target: str) -> None:
+    """Write what containers' tunnels need to the folders that the nodes bind at `target`.
+
+    There the node image's entry point finds who protects packets. Keys are their owner's alone.
+    """
+    ends = {node.name: node for node in nodes if node.tunnels}
+    for name, issued in credentials(ends.values()).items():
+        (folder,) = (Path(bind.source) for bind in ends[name].binds if bind.target == target)
+        write_private(folder / "tunnels", _ends(ends[name].tunnels) + "\n")
+        for protection in Protection:
+            file = f"strongswan-{protection.name.lower()}.conf"
+            write_private(folder / file, _settings(protection))
+        for path, content in issued.items():
+            (folder / "swanctl" / path).parent.mkdir(parents=True, exist_ok=True)
+            write_private(folder / "swanctl" / path, content)
+
+
+def _settings(protection: Protection) -> str:
+    plugins = "kernel-libipsec" if protection is Protection.DAEMON else ""
+    return _SETTINGS.format(crypto=_CRYPTO, plugins=plugins)
+
+
+def _ends(tunnels: Iterable[TunnelPlan]) -> str:
     ends = (f"{t.interface} {t.underlay} {t.mtu} {number}" for number, t in enumerate(tunnels, 1))
-    return {"TUNNELS": "\n".join(ends), "ESP": protection.name.lower()}
+    return "\n".join(ends)

@@ -88,7 +88,7 @@ def test_confirmed_push_survives_a_power_cut(
 
 
 def test_timers_begin_anew_while_waves_go_on(
-    workspace: Workspace, lab: NetnsLab, pusher: Pusher
+    workspace: Workspace, lab: OwnedLab, pusher: Pusher
 ) -> None:
     """Two waves that each take more than half of the time, and together more than all of it."""
     artifacts = change(workspace)

@@ -18,7 +18,7 @@ from pcg_netops.design.steering import find_stage, stages
 from pcg_netops.errors import LabError, PushError
 from pcg_netops.inventory.workspace import Workspace, load_workspace
 from pcg_netops.lab.base import Fault
-from pcg_netops.lab.netns import NetnsLab
+from pcg_netops.lab.owned import OwnedLab
 from pcg_netops.lab.pki import Authority
 from pcg_netops.model.device import Device
 from pcg_netops.render import Artifact, Artifacts, render_stage
@@ -38,7 +38,7 @@ class Running:
     workspace: Workspace
     devices: dict[str, Device]
     artifacts: Artifacts
-    lab: NetnsLab
+    lab: OwnedLab
     folder: Path
 
     def said(self, node: str, *argv: str) -> str:
