@@ -111,6 +111,7 @@ def _startup(
 ) -> Iterator[tuple[Topology, Path]]:
     """The network's topology, and for a while a folder with the first stage's files."""
     from pcg_netops.cutover.bench import IMAGE, stand_ins, topology_of, write_startup
+    from pcg_netops.cutover.vendors import with_vendors
     from pcg_netops.design.devices import design
     from pcg_netops.design.steering import stages
     from pcg_netops.lab import ipsec
@@ -125,8 +126,13 @@ def _startup(
     first = stages(workspace.cutover(cutover)[1], workspace.services)[0]
     with tempfile.TemporaryDirectory(prefix="pcg-export-") as folder:
         base_dir = Path(folder)
-        write_startup(base_dir, render_stage(stand_ins(workspace), first))
-        topology = topology_of(workspace, design(workspace, first), image or IMAGE)
+        topology, artifacts = with_vendors(
+            workspace,
+            first,
+            topology_of(workspace, design(workspace, first), image or IMAGE),
+            render_stage(stand_ins(workspace), first),
+        )
+        write_startup(base_dir, artifacts)
         layout = lay_out(topology, base_dir, in_containers=True)
         ipsec.write_startup(make_plan(layout, "", base_dir, strict=True).nodes, STARTUP)
         yield topology, base_dir

@@ -229,6 +229,53 @@ def test_a_missing_file_and_one_outside_are_both_named(tmp_path: Path) -> None:
     assert len(caught.value.errors) == 2
 
 
+def as_vendor(workspace: Path, host: str, data: str) -> None:
+    """Give a host of the small workspace `data`, in the place of its own."""
+    path = workspace / "inventory/hosts.yaml"
+    lines = path.read_text().splitlines()
+    lines = [f"{line[:-1]}, {data}}}" if line.startswith(f"{host}:") else line for line in lines]
+    path.write_text("\n".join(lines) + "\n")
+
+
+_C8000V = "platform: iosxe, data: {lab_kind: cisco_c8000v, lab_image: 'vrnetlab/c8000v:17'}"
+
+
+def test_a_vendors_image_boots_from_its_own_rendering(own: Path, pcg: Pcg) -> None:
+    as_vendor(own, "hq-border", _C8000V)
+    assert pcg("lab", "export", "out", "--to", "containerlab").code == 0
+    topology = load(own / "out/topology.clab.yml")
+    node = topology.nodes["hq-border"]
+    assert node
+    assert (node.kind, node.image) == ("cisco_c8000v", "vrnetlab/c8000v:17")
+    assert node.startup_config == "startup/hq-border/iosxe.conf"
+    text = (own / "out" / node.startup_config).read_text()
+    assert "interface GigabitEthernet2" in text
+    assert "pcg_secret_" not in text
+    assert [file.name for file in (own / "out/startup/hq-border").iterdir()] == ["iosxe.conf"]
+    # Its stand-in runs in a rehearsal still, in the topology file of which nothing changes.
+    assert pcg("lab", "topology").code == 0
+    (written,) = (own / "simulations").glob("*/topology.clab.yml")
+    assert "cisco" not in written.read_text()
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (_C8000V.replace("iosxe", "junos"), "is of platform iosxe, and the host of junos"),
+        (_C8000V.replace("cisco_c8000v", "arista_ceos"), "'arista_ceos' has no rendering"),
+        ("platform: iosxe, data: {lab_kind: cisco_c8000v}", "lab_kind needs lab_image"),
+    ],
+)
+def test_a_vendors_image_that_cannot_be_is_refused(
+    data: str, said: str, own: Path, pcg: Pcg
+) -> None:
+    as_vendor(own, "hq-border", data)
+    done = pcg("lab", "export", "out", "--to", "containerlab")
+    assert done.code == 2
+    assert said in done.err
+    assert "hq-border" in done.err
+
+
 # --- the official schemas, where they lie beside this checkout ----------------------------------
 
 official = pytest.mark.skipif(
