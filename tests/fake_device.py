@@ -15,6 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 
 import asyncssh
@@ -188,6 +189,8 @@ class FakeDevice(ABC):
         self.boot_s = boot_s
         self.faults: list[Fault] = []
         self.disk_full = False
+        self.clock_off_s = 0.0
+        self.down: set[str] = set()  # neighbours whose sessions are configured and not up
         self.received: list[str] = []  # every line of every session
         self.key = asyncssh.generate_private_key("ssh-ed25519")
         self.known_key = self.key.export_public_key("openssh").decode().strip()
@@ -222,6 +225,16 @@ class FakeDevice(ABC):
     @abstractmethod
     def time_is_up(self) -> None:
         """Put back what ran before, as the device does by itself in the end."""
+
+    @property
+    @abstractmethod
+    def neighbours(self) -> list[tuple[str, str]]:
+        """Address and autonomous system of each BGP neighbour that is not shut down."""
+
+    @property
+    def now(self) -> datetime:
+        """The time that the device has."""
+        return datetime.now(UTC) + timedelta(seconds=self.clock_off_s)
 
     def hurry(self) -> None:
         """Let the time be up now, if the device is waiting for a confirmation."""

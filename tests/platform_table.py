@@ -26,7 +26,7 @@ def table() -> str:
         ),
         [
             "pushed by pcg",
-            *("yes" if p.delivered else "not yet" for p in platforms),
+            *("files" if p.delivered else "lines of a change set" for p in platforms),
         ],
     ]
     lines = "".join(f"| {' | '.join(row)} |\n" for row in rows)

@@ -311,6 +311,68 @@ def rehearse(
     raise typer.Exit(codes[evidence.verdict])
 
 
+@app.command()
+def push(
+    change: Annotated[
+        Path | None, typer.Argument(help="Change set that pcg diff --output wrote.")
+    ] = None,
+    phase: Annotated[
+        str | None, typer.Option(help="Phase or wave that the change set has to lead to.")
+    ] = None,
+    cutover: CutoverOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Look whether every device is ready; write nothing.")
+    ] = False,
+    limit: Annotated[
+        list[str] | None, typer.Option(help="Only this device; repeat for more.")
+    ] = None,
+    wave: Annotated[
+        list[int] | None, typer.Option(help="Only this wave, from 1; repeat for more.")
+    ] = None,
+    unapproved: Annotated[
+        str | None, typer.Option(metavar="REASON", help="Push without approval, for this reason.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the push that was broken off.")
+    ] = False,
+    unwind: Annotated[
+        bool, typer.Option("--unwind", help="Undo the push that was broken off.")
+    ] = False,
+    abandon: Annotated[
+        str | None,
+        typer.Option(metavar="REASON", help="Somebody has mended its devices by hand: forget it."),
+    ] = None,
+    timer: Annotated[
+        int,
+        typer.Option(min=60, max=7200, help="Seconds after which devices revert by themselves."),
+    ] = 120,
+    ssh_config: Annotated[
+        Path, typer.Option("--ssh-config", help="SSH's configuration file, for jump hosts.")
+    ] = Path("~/.ssh/config"),
+    workspace: WorkspaceOption = HERE,
+) -> None:
+    """Push an approved change set: every device is changed and confirmed, or none is."""
+    from pcg_netops.cli.pushing import Asked
+    from pcg_netops.cli.pushing import push as run_push
+    from pcg_netops.push import Selection
+
+    selection = Selection(tuple(limit or ()), tuple(wave or ()))
+    asked = Asked(
+        change,
+        cutover,
+        phase,
+        selection,
+        unapproved,
+        dry_run,
+        resume,
+        unwind,
+        abandon,
+        timer,
+        ssh_config,
+    )
+    run_push(workspace, asked)
+
+
 @import_app.command()
 def services(
     file: Annotated[Path, typer.Argument(help="The register: a .csv or .xlsx file.")],

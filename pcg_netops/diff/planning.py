@@ -248,4 +248,10 @@ def _difference(change: DeviceChange, running: Files, wanted: Files, label: str)
             n=0,
             lineterm="",
         )
-    return "\n".join(lines)
+    return "\n".join(_without_secret(language, line) for line in lines)
+
+
+def _without_secret(language: Language, row: str) -> str:
+    """A line of a comparison as people may see it."""
+    before = next(language.secrets_in([row[1:]]), None)
+    return row if before is None else f"{row[0]}{before} (not shown)"

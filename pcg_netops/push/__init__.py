@@ -1,1 +1,22 @@
-"""Carrying rendered configuration to devices through Nornir and Netmiko, and proving it arrived."""
+"""Carrying changes to devices through Nornir and Netmiko, and proving that they arrived."""
+
+from pcg_netops.push.approval import Approvals, FiledApprovals, Unapproved
+from pcg_netops.push.engine import PushFailed, Timing, Watcher
+from pcg_netops.push.journal import read_journal
+from pcg_netops.push.login import production
+from pcg_netops.push.operation import Operation, Selection
+from pcg_netops.push.survey import Holds
+
+__all__ = [
+    "Approvals",
+    "FiledApprovals",
+    "Holds",
+    "Operation",
+    "PushFailed",
+    "Selection",
+    "Timing",
+    "Unapproved",
+    "Watcher",
+    "production",
+    "read_journal",
+]

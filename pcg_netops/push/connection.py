@@ -29,7 +29,7 @@ from pcg_netops.errors import PushError
 from pcg_netops.platforms import platform_named
 from pcg_netops.platforms.base import Platform
 from pcg_netops.push import iosxe, junos
-from pcg_netops.push.driver import Driver
+from pcg_netops.push.driver import Driver, Unreachable
 from pcg_netops.push.iosxe import IosXe
 from pcg_netops.push.junos import Junos
 from pcg_netops.push.known_hosts import strict
@@ -81,7 +81,7 @@ def log_in(platform: Platform, arguments: dict[str, Any]) -> Driver:
     try:
         netmiko = _connected(platform, arguments)
     except (NetmikoBaseException, SSHException, OSError) as error:
-        raise PushError(
+        raise Unreachable(
             f"cannot log in: {error}",
             place=name,
             remedy="check the address, the credentials and the known host key",

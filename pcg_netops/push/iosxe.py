@@ -11,9 +11,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 
 from pcg_netops.errors import InputError
-from pcg_netops.push.driver import Change, Running, minutes
+from pcg_netops.push.driver import (
+    Change,
+    Facts,
+    Lapsed,
+    Running,
+    Session,
+    Unsaved,
+    minutes,
+    sessions_up,
+)
 from pcg_netops.push.lines import CommandLine, Dialect, check_sendable
 
 DIALECT = Dialect(
@@ -33,6 +43,14 @@ _FILE = "iosxe.conf"
 _NONE_PENDING = "No Rollback Confirmed Change pending"
 _TIMER = "show archive config rollback timer"
 _MOST_MINUTES = 120
+# "Cisco IOS XE Software, Version 17.09.04a"
+_VERSION = re.compile(r"^Cisco IOS XE Software, Version (\S+)", re.MULTILINE)
+# "*   5712637952    4193079296      disk     rw   bootflash:": where archives go, and NVRAM [S:
+# published captures of `show file systems`].
+_FREE = re.compile(r"^(?:\* *\d+ +(?=\d+ )| *\d+ +(?=\d+ +nvram ))(\d+)", re.MULTILINE)
+# The last column is the number of prefixes of a session that is up, else its state.
+_BGP_UP = re.compile(r"^(\d+\.\d+\.\d+\.\d+) +4 .* \d+ *$", re.MULTILINE)
+_BFD_UP = re.compile(r"^(\d+\.\d+\.\d+\.\d+) +\d+/\d+ +Up +Up ", re.MULTILINE)
 _LEAVING = re.compile(r"exit(-\S+)?|end")
 
 
@@ -57,10 +75,11 @@ class IosXe:
     def pending(self) -> bool:
         return self._armed(*self._line.run(_TIMER))
 
-    def stage(self, change: Change) -> None:
-        """IOS-XE checks no line before it takes it."""
-        check_sendable(self._name, change.lines)
-        archive, timer = self._line.run("show archive", _TIMER)
+    def facts(self) -> Facts:
+        """An archive is what the device goes back to; the file systems have to have room for it."""
+        version, clock, room, archive, timer = self._line.run(
+            "show version", "show clock", "show file systems", "show archive", _TIMER
+        )
         if "not enabled" in archive:
             raise self._line.failed(
                 "keeps no archive, without which it cannot put anything back by itself",
@@ -71,10 +90,25 @@ class IosXe:
                 f"somebody's change waits to be confirmed:\n{timer}",
                 remedy="confirm or revert it on the device, or wait until its time is up",
             )
-        if difference := change.difference_from_base(self.running):
-            raise self._line.failed(
-                f"was changed since this was planned:\n{difference}", remedy="plan again"
-            )
+        known = _VERSION.search(version)
+        free = [int(found[1]) for found in _FREE.finditer(room)]
+        if not known or not free:
+            raise self._line.failed(f"is no router with IOS-XE:\n{version}\n{room}")
+        return Facts(known[1], min(free), _time_of(clock))
+
+    def sessions(self) -> frozenset[Session]:
+        bgp, bfd = self._line.run("show ip bgp summary", "show bfd neighbors")
+        return sessions_up(_BGP_UP.findall(bgp), _BFD_UP.findall(bfd))
+
+    def drift(self, change: Change) -> str:
+        return self._line.shown(change.drift(self.running))
+
+    def residue(self, change: Change) -> str:
+        return self._line.shown(change.residue(self.running))
+
+    def stage(self, change: Change) -> None:
+        """IOS-XE checks no line before it takes it."""
+        check_sendable(self._name, change.lines)
 
     def arm(self, seconds: int) -> None:
         arming = f"configure terminal revert timer {_timer_minutes(seconds)}"
@@ -96,13 +130,6 @@ class IosXe:
             if not self._line.broken:
                 self._leave()
 
-    def verify(self, change: Change) -> None:
-        if residue := change.residue(self.running):
-            raise self._line.failed(
-                f"took every line, but still differs:\n{residue}",
-                remedy="somebody else may have changed the device; look at it and plan again",
-            )
-
     def extend(self, change: Change, seconds: int) -> None:
         number = _timer_minutes(seconds)
         said, timer = self._line.run(f"configure revert timer {number}", _TIMER)
@@ -112,7 +139,7 @@ class IosXe:
     def confirm(self, change: Change) -> None:
         said, timer = self._line.run("configure confirm", _TIMER)
         if _NONE_PENDING in said and not change.arrived(self.running):
-            raise self._line.failed("the time was up: it has put back what ran before")
+            raise self._line.failed("the time was up: it has put back what ran before", kind=Lapsed)
         if self._armed(timer):
             raise self._line.failed(f"did not confirm:\n{said}")
         said, saved = self._line.run("write memory", "show startup-config")
@@ -120,6 +147,7 @@ class IosXe:
             raise self._line.failed(
                 f"runs the change, but has not saved it for its next start:\n{said}",
                 remedy="make room on the device, then 'write memory'",
+                kind=Unsaved,
             )
 
     def revert(self, change: Change) -> None:
@@ -128,7 +156,7 @@ class IosXe:
             said, timer = self._line.run("configure revert now", _TIMER)
             if self._armed(timer):
                 raise self._line.failed(f"did not go back:\n{said}")
-        if difference := change.difference_from_base(self.running):
+        if difference := self.drift(change):
             raise self._line.failed(f"is not as it was before:\n{difference}")
         # Routes that met the policies of the change have to meet those that are back.
         self._line.run(*(line[3:] for line in change.lines if line.startswith("do clear ip bgp ")))
@@ -162,6 +190,14 @@ def _whole(line: CommandLine, text: str) -> str:
     if not re.search(r"^end\s*$", text, re.MULTILINE):
         raise line.failed(f"did not print the whole configuration:\n{text[-200:]}")
     return text
+
+
+def _time_of(clock: str) -> datetime | None:
+    """What `show clock` says, if it says it in UTC."""
+    found = re.search(r"(\d\d:\d\d:\d\d)\.\d+ UTC \w{3} (\w{3} \d{1,2} \d{4})", clock)
+    if not found:
+        return None
+    return datetime.strptime(f"{found[1]} {found[2]}", "%H:%M:%S %b %d %Y").replace(tzinfo=UTC)
 
 
 def _timer_minutes(seconds: int) -> int:

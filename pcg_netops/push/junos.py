@@ -12,9 +12,10 @@ Lines go through `load set terminal`, so that no file with secrets is left on th
 from __future__ import annotations
 
 import re
+from datetime import datetime
 
 from pcg_netops.errors import PushError
-from pcg_netops.push.driver import Change, Running, minutes
+from pcg_netops.push.driver import Change, Facts, Lapsed, Running, Session, minutes, sessions_up
 from pcg_netops.push.lines import CommandLine, Dialect, check_sendable
 
 DIALECT = Dialect(
@@ -36,6 +37,13 @@ _PENDING = "commit confirmed will be rolled back"
 _LOAD_ERROR = re.compile(r"^terminal:(\d+):.*(?:\n(?!terminal:|load complete).*)*", re.MULTILINE)
 # "0   2026-11-22 19:03:11 UTC by netops via cli commit confirmed, rollback in 2mins", and a comment
 _ENTRY = re.compile(r"^ *\d+ +\d{4}-\d\d-\d\d .*(?:\n(?! *\d+ +\d{4}-).*)*", re.MULTILINE)
+# "/dev/gpt/config  793M  60K  729M  0%  /.mount/config": what is available, and where
+_FREE = re.compile(r"^\S+ +\S+ +\S+ +([\d.]+[BKMGT]?) +\d+% +(/\S*)", re.MULTILINE)
+_CONFIG_MOUNTS = ("/config", "/.mount/config", "/.mount", "/")  # the nearest above /config
+_UNITS = {"B": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+# The last column of a session that is up: "Establ", or counts of routes such as "3/3/3/0".
+_BGP_UP = re.compile(r"^(\d+\.\d+\.\d+\.\d+) .*(?: Establ| \d+/\d+/\d+/\d+)", re.MULTILINE)
+_BFD_UP = re.compile(r"^(\d+\.\d+\.\d+\.\d+) +Up ", re.MULTILINE)
 _LOADED = re.compile(r"\n(load (complete|failed).*|error: .*)\n")
 
 
@@ -67,18 +75,35 @@ class Junos:
         self._line.answer()
         return _PENDING in self._line.said
 
+    def facts(self) -> Facts:
+        version, uptime, room = (
+            self._run(f"show {what} | no-more")
+            for what in ("version", "system uptime", "system storage")
+        )
+        if self.pending():
+            raise self._somebodys()
+        known = re.search(r"^Junos: (\S+)", version, re.MULTILINE)
+        free = {found[2]: _bytes(found[1]) for found in _FREE.finditer(room)}
+        place = next((mount for mount in _CONFIG_MOUNTS if mount in free), None)
+        if not known or not place:
+            raise self._line.failed(f"is no device with Junos:\n{version}\n{room}")
+        return Facts(known[1], free[place], _time_of(uptime))
+
+    def sessions(self) -> frozenset[Session]:
+        bgp, bfd = self._run("show bgp summary | no-more"), self._run("show bfd session | no-more")
+        return sessions_up(_BGP_UP.findall(bgp), _BFD_UP.findall(bfd))
+
+    def drift(self, change: Change) -> str:
+        return self._line.shown(change.drift(self.running))
+
+    def residue(self, change: Change) -> str:
+        return self._line.shown(change.residue(self.running))
+
     def stage(self, change: Change) -> None:
         check_sendable(self._name, change.lines)
-        if difference := change.difference_from_base(self.running):
-            raise self._line.failed(
-                f"was changed since this was planned:\n{difference}", remedy="plan again"
-            )
         self._enter()
         if _PENDING in self._line.said:
-            raise self._line.failed(
-                "somebody's commit waits to be confirmed",
-                remedy="confirm it or roll it back on the device, or wait until its time is up",
-            )
+            raise self._somebodys()
         try:
             self._load(change)
             [said] = self._line.run("commit check")
@@ -94,13 +119,6 @@ class Junos:
     def apply(self, change: Change, seconds: int) -> None:
         self._commit_confirmed(change, seconds)
 
-    def verify(self, change: Change) -> None:
-        if residue := change.residue(self.running):
-            raise self._line.failed(
-                f"committed, but still differs:\n{residue}",
-                remedy="somebody else may have changed the device; look at it and plan again",
-            )
-
     def extend(self, change: Change, seconds: int) -> None:
         if self.pending():
             self._enter()
@@ -110,13 +128,14 @@ class Junos:
         if not self.pending():
             if change.arrived(self.running):
                 return
-            raise self._line.failed("the time was up: it has put back what ran before")
+            raise self._line.failed("the time was up: it has put back what ran before", kind=Lapsed)
         self._enter()
         [said] = self._line.run(f'commit comment "{_comment(change)} confirmed"')
         if "commit complete" not in said or self.pending():
             raise self._line.failed(f"did not confirm:\n{said}")
-        self.verify(change)
         self._discard()
+        if residue := self.residue(change):
+            raise self._line.failed(f"confirmed, but still differs:\n{residue}")
 
     def revert(self, change: Change) -> None:
         self._discard()
@@ -128,7 +147,7 @@ class Junos:
             if "commit complete" not in said or self.pending():
                 raise self._line.failed(f"did not go back:\n{said}")
             self._discard()
-        if difference := change.difference_from_base(self.running):
+        if difference := self.drift(change):
             raise self._line.failed(f"is not as it was before:\n{difference}")
 
     def close(self) -> None:
@@ -142,6 +161,12 @@ class Junos:
     def _run(self, command: str) -> str:
         """An operational command, in whichever mode."""
         return self._line.run(f"run {command}" if self._configuring else command)[0]
+
+    def _somebodys(self) -> PushError:
+        return self._line.failed(
+            "somebody's commit waits to be confirmed",
+            remedy="confirm it or roll it back on the device, or wait until its time is up",
+        )
 
     def _enter(self) -> None:
         if self._configuring:
@@ -189,6 +214,18 @@ class Junos:
                 remedy="look at 'show system commit' on the device",
             )
         return number
+
+
+def _bytes(size: str) -> int:
+    """A size as `show system storage` has it: 4.9G; without a letter, blocks of 512 bytes."""
+    unit = _UNITS.get(size[-1])
+    return int(float(size[:-1]) * unit) if unit else int(size) * 512
+
+
+def _time_of(uptime: str) -> datetime | None:
+    """What `show system uptime` says, if it says it in UTC."""
+    found = re.search(r"^Current time: (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC", uptime, re.MULTILINE)
+    return datetime.fromisoformat(f"{found[1]}+00:00") if found else None
 
 
 def _comment(change: Change) -> str:

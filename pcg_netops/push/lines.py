@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from paramiko import Channel, SSHException
 
 from pcg_netops.errors import InputError, PushError
+from pcg_netops.push.driver import Unreachable
 from pcg_netops.push.secrets import Secrets
 
 SILENCE_S = 30.0  # a device that says nothing for so long has failed
@@ -105,13 +106,19 @@ class CommandLine:
         """The error for a line that the device did not accept."""
         return self.failed(f"line {number} was rejected: {line}\n{words}")
 
-    def failed(self, message: str, remedy: str = "") -> PushError:
+    def failed(
+        self, message: str, remedy: str = "", kind: type[PushError] = PushError
+    ) -> PushError:
         """An error of this device, without secrets."""
+        return kind(self.shown(message), place=self._name, remedy=remedy)
+
+    def shown(self, text: str) -> str:
+        """What a device said or holds, as people may see it: without secrets, and not for ever."""
         if self._concealed:
-            message = self._concealed.sub(r"\1(not shown)", message)
-        first, rest = message.strip().split("\n")[:_MOST_ROWS], message.count("\n") - _MOST_ROWS
+            text = self._concealed.sub(r"\1(not shown)", text)
+        first, rest = text.strip().split("\n")[:_MOST_ROWS], text.count("\n") - _MOST_ROWS
         shown = "\n".join([*first, f"… and {rest} more lines"] if rest > 0 else first)
-        return PushError(self._secrets.conceal(shown), place=self._name, remedy=remedy)
+        return self._secrets.conceal(shown)
 
     def write(self, text: str) -> None:
         """Type this, and wait for nothing."""
@@ -234,7 +241,9 @@ class CommandLine:
 
     def _lost(self, message: str) -> PushError:
         self.broken = True
-        return self.failed(message, remedy="look at the device: what was sent may have been done")
+        return self.failed(
+            message, remedy="look at the device: what was sent may have been done", kind=Unreachable
+        )
 
 
 def check_sendable(name: str, lines: Sequence[str]) -> None:

@@ -7,8 +7,11 @@ it needs neither the controller nor the session.
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from netmiko.exceptions import NetmikoBaseException
@@ -16,12 +19,15 @@ from paramiko import SSHException
 
 from pcg_netops.errors import PushError
 from pcg_netops.platforms.base import Delivery, Platform
-from pcg_netops.push.driver import Change, Running
+from pcg_netops.push.driver import Change, Facts, Lapsed, Running, Session, Unreachable, sessions_up
 from pcg_netops.push.secrets import Secrets
 from pcg_netops.render import Artifact
 
 # What precedes the first mark is the echo, and at times the prompt of the command before.
 _PRINTED = re.compile(r"pcg-began:\r?\n(.*?)\r?\n?pcg-ended:(\d+)\r?\n", re.DOTALL)
+_PROGRAMS = "nft setsid unshare python3 /usr/lib/frr/frr-reload.py"
+# "FRRouting 8.4.4 (name)", then KiB available under a heading, then seconds since 1970
+_FACTS = re.compile(r"FRRouting (\S+).*Avail\s+((?:\d+\s+)+)(\d+)$", re.DOTALL)
 
 
 class Shell:
@@ -74,7 +80,7 @@ class Shell:
             )
         except (NetmikoBaseException, SSHException, OSError) as error:
             self.broken = True
-            raise PushError(
+            raise Unreachable(
                 f"no answer to '{command}': {self._conceal(str(error))}",
                 place=self._name,
                 remedy="look at the device: the command may have run",
@@ -110,6 +116,7 @@ class Linux:
         self._name = name
         self._platform = platform
         self._guard = f"{platform.staging}/guard"
+        self._staged: dict[str, str] = {}  # what this session has uploaded, by path
 
     @property
     def broken(self) -> bool:
@@ -125,74 +132,101 @@ class Linux:
     def pending(self) -> bool:
         return self._shell.run(f"[ ! -e {self._guard} ] || sh {self._guard} pending") == "pending"
 
+    def facts(self) -> Facts:
+        """Needs the programs that check, apply and put back; the guard of a push is one pending."""
+        self._shell.run(f"type {_PROGRAMS} >/dev/null")
+        said = self._shell.run(
+            "vtysh -c 'show version' && df -k --output=avail /run /var/lib/pcg && date -u +%s"
+        )
+        found = _FACTS.search(said)
+        if not found:
+            raise PushError(f"is no router with FRR:\n{said}", place=self._name)
+        if self.pending():
+            raise PushError(
+                "somebody's change waits to be confirmed",
+                place=self._name,
+                remedy="wait until its time is up",
+            )
+        free = min(int(number) for number in found[2].split())
+        return Facts(found[1], free * 1024, datetime.fromtimestamp(int(found[3]), UTC))
+
+    def sessions(self) -> frozenset[Session]:
+        bgp = json.loads(self._shell.run("vtysh -c 'show bgp ipv4 unicast summary json'") or "{}")
+        bfd = json.loads(self._shell.run("vtysh -c 'show bfd peers json'") or "[]")
+        peers = bgp.get("peers", {}).items()
+        return sessions_up(
+            (peer for peer, one in peers if one["state"] == "Established"),
+            (one["peer"] for one in bfd if one["status"] == "up"),
+        )
+
+    def drift(self, change: Change) -> str:
+        """The base is put beside what was staged for as long as the device compares."""
+        return self._compared(change.base_files, "base-")
+
+    def residue(self, change: Change) -> str:
+        return self._compared(change.files, "")
+
+    def _compared(self, files: Mapping[str, Artifact], prefix: str) -> str:
+        """How what runs differs from files, as the device's own programs see it."""
+        differences = []
+        for delivery, path, artifact in self._uploaded(files, prefix):
+            quoted = shlex.quote(path)
+            running = self._shell.run(delivery.read_back.format(file=quoted))
+            reference = delivery.reference
+            wanted = self._shell.run(reference.format(file=quoted)) if reference else ""
+            if residue := delivery.residue(running, wanted):
+                differences.append(f"{artifact.name}:\n{residue}")
+            if prefix:
+                self._shell.run(f"rm {quoted}")
+                del self._staged[path]
+        return "\n".join(differences)
+
     def stage(self, change: Change) -> None:
         """Upload every file, and let the device's own programs check it."""
-        if difference := change.difference_from_base(self.running):
-            raise PushError(
-                f"was changed since this was planned:\n{difference}",
-                place=self._name,
-                remedy="plan again",
-            )
         self._shell.upload(self._guard, self._platform.guard)
-        for delivery, path, artifact in self._files(change):
-            self._shell.upload(path, artifact.text)
+        for delivery, path, _ in self._uploaded(change.files):
             self._shell.run(delivery.validate.format(file=shlex.quote(path)))
 
     def arm(self, seconds: int) -> None:
         self._shell.run(f"sh {self._guard} arm {seconds:d}")
 
     def apply(self, change: Change, seconds: int) -> None:
-        for delivery, path, _ in self._files(change):
+        for delivery, path, _ in self._uploaded(change.files):
             self._shell.run(delivery.apply.format(file=shlex.quote(path)))
-
-    def verify(self, change: Change) -> None:
-        for delivery, path, artifact in self._files(change):
-            quoted = shlex.quote(path)
-            running = self._shell.run(delivery.read_back.format(file=quoted))
-            reference = delivery.reference
-            wanted = self._shell.run(reference.format(file=quoted)) if reference else ""
-            if residue := delivery.residue(running, wanted):
-                raise PushError(
-                    f"{artifact.name} was applied, but the device still differs:\n{residue}",
-                    place=self._name,
-                    remedy="somebody else may have changed the device; look at it and push again",
-                )
 
     def extend(self, change: Change, seconds: int) -> None:
         self._shell.run(f"sh {self._guard} extend {seconds:d}")
 
     def confirm(self, change: Change) -> None:
-        saved = [(path, delivery.saved) for delivery, path, _ in self._files(change)]
+        saved = [(path, delivery.saved) for delivery, path, _ in self._uploaded(change.files)]
         for path, target in saved:
             self._shell.run(f"cp {path} {target}.new")
         try:
             self._shell.run(f"sh {self._guard} confirm")
         except PushError as error:
-            if self.broken or not self._arrived(change):
-                raise error from None
+            if self.broken:
+                raise
+            if self.residue(change):  # or it was confirmed, and the answer was lost
+                raise Lapsed(error.message, place=error.place) from None
         for _, target in saved:
             self._shell.run(f"mv {target}.new {target}")
 
-    def _arrived(self, change: Change) -> bool:
-        """Whether the device runs the change, as after a confirmation whose answer was lost."""
-        try:
-            self.verify(change)
-        except PushError:
-            return False
-        return True
-
     def revert(self, change: Change) -> None:
-        self._shell.run(f"sh {self._guard} revert")
-        if difference := change.difference_from_base(self.running):
+        self._shell.run(f"[ ! -e {self._guard} ] || sh {self._guard} revert")
+        if difference := self.drift(change):
             raise PushError(f"is not as it was before:\n{difference}", place=self._name)
 
     def close(self) -> None:
         self._shell.close()
 
-    def _files(self, change: Change) -> list[tuple[Delivery, str, Artifact]]:
+    def _uploaded(
+        self, files: Mapping[str, Artifact], prefix: str = ""
+    ) -> Iterator[tuple[Delivery, str, Artifact]]:
         """How each file is delivered, the path of its upload, and the artifact."""
-        return [
-            (kind.delivery, f"{self._platform.staging}/{kind.name}", change.files[kind.name])
-            for kind in self._platform.artifacts
-            if kind.delivery and kind.name in change.files
-        ]
+        for kind in self._platform.artifacts:
+            if kind.delivery and kind.name in files:
+                artifact, path = files[kind.name], f"{self._platform.staging}/{prefix}{kind.name}"
+                if self._staged.get(path) != artifact.text:
+                    self._shell.upload(path, artifact.text)
+                    self._staged[path] = artifact.text
+                yield kind.delivery, path, artifact

@@ -1,7 +1,7 @@
-"""Nornir tasks: stage, arm, apply, verify, extend, confirm or revert a change on one device.
+"""Nornir tasks: what a push does on one device, each usable from anybody's playbook.
 
-Each is one step of `push.driver.Driver` and usable from anybody's playbook. They raise PushError,
-which Nornir keeps as the host's failure. A connection that broke is opened anew by the next task.
+They raise PushError, which Nornir keeps as the host's failure. A connection that broke is opened
+anew by the next task.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from nornir.core.task import Result, Task
 from pcg_netops.errors import PushError
 from pcg_netops.platforms import platform_named
 from pcg_netops.push.connection import CONNECTION
-from pcg_netops.push.driver import Change, Driver
+from pcg_netops.push.driver import Change, Driver, Stale
 
 
 def driver_of(task: Task) -> Driver:
@@ -23,6 +23,27 @@ def driver_of(task: Task) -> Driver:
         task.host.close_connection(CONNECTION)
         driver = cast(Driver, task.host.get_connection(CONNECTION, task.nornir.config))
     return driver
+
+
+def facts(task: Task) -> Result:
+    """What the device is; it fails if the device cannot undo a change by itself now."""
+    return Result(host=task.host, result=driver_of(task).facts())
+
+
+def unchanged(task: Task, change: Change) -> Result:
+    """Compare what runs with what the change was made for. Raises Stale with the difference."""
+    if drift := driver_of(task).drift(change):
+        raise Stale(
+            f"was changed since this was planned:\n{drift}",
+            place=task.host.name,
+            remedy="plan again",
+        )
+    return Result(host=task.host, changed=False)
+
+
+def sessions(task: Task) -> Result:
+    """The routing sessions that are up."""
+    return Result(host=task.host, result=driver_of(task).sessions())
 
 
 def stage(task: Task, change: Change) -> Result:
@@ -46,15 +67,19 @@ def arm(task: Task, seconds: int) -> Result:
 
 def apply(task: Task, change: Change, seconds: int) -> Result:
     """Apply the staged change and prove that the device runs it."""
-    driver = driver_of(task)
-    driver.apply(change, seconds)
-    driver.verify(change)
+    driver_of(task).apply(change, seconds)
+    verify(task, change)
     return Result(host=task.host, changed=True)
 
 
 def verify(task: Task, change: Change) -> Result:
     """Compare what runs with what was sent. Raises PushError unless the difference is empty."""
-    driver_of(task).verify(change)
+    if residue := driver_of(task).residue(change):
+        raise PushError(
+            f"took the change, but the device still differs:\n{residue}",
+            place=task.host.name,
+            remedy="somebody else may have changed the device; look at it and plan again",
+        )
     return Result(host=task.host, changed=False)
 
 

@@ -8,7 +8,8 @@ Confirmed Change" for IOS XE 17 (the archive comes first; `configure terminal re
 captures of `configure terminal revert timer` ("Rollback Confirmed Change: Backing up ...", "%Turn
 config archive on before using Rollback Confirmed Change"), of `show archive config rollback timer`
 ("Timer type: absolute timer", "%No Rollback Confirmed Change pending") and of `show archive`
-("Archive feature not enabled"); Netmiko's `cisco_ios.py` for prompts (at most 20 characters of the
+("Archive feature not enabled"), `show clock`, `show file systems`, `show ip bgp summary` and `show
+bfd neighbors`; Netmiko's `cisco_ios.py` for prompts (at most 20 characters of the
 host name in configuration mode) [S]. Typed-ahead lines are echoed when they are taken [K].
 """
 
@@ -69,6 +70,15 @@ class FakeIosXe(FakeDevice):
     def hostname(self) -> str:
         lines = self.running.below
         return next((line.split()[1] for line in lines if line.startswith("hostname ")), "Router")
+
+    @property
+    def neighbours(self) -> list[tuple[str, str]]:
+        routers = [s for line, s in self.running.below.items() if line.startswith("router bgp ")]
+        lines = [line for section in routers for line in section.below]
+        known = [line.split() for line in lines if " remote-as " in line]
+        return [
+            (words[1], words[3]) for words in known if f"neighbor {words[1]} shutdown" not in lines
+        ]
 
     def arm(self, minutes: int) -> None:
         if self._timer:
@@ -221,6 +231,12 @@ class _Shell:
             return _VERSION.format(hostname=device.hostname)
         if not self._privileged:
             return ""
+        if what == "clock":
+            return f"*{device.now:%H:%M:%S.519 UTC %a %b %d %Y}\n".replace(" 0", " ")
+        if what == "file systems":
+            return _FILE_SYSTEMS.format(free=0 if device.disk_full else 4193079296)
+        if what in ("ip bgp summary", "bfd neighbors"):
+            return self._sessions(what)
         if what in ("running-config", "startup-config"):
             return self._listing(what == "startup-config")
         if what == "archive config rollback timer":
@@ -228,6 +244,18 @@ class _Shell:
         if what == "archive" and device.archive_path:
             return "The maximum archive configurations allowed is 10.\n"
         return "Archive feature not enabled\n" if what == "archive" else ""
+
+    def _sessions(self, what: str) -> str:
+        shown = _BGP if what == "ip bgp summary" else _BFD
+        for address, asn in self._device.neighbours:
+            up = address not in self._device.down
+            if what == "ip bgp summary":
+                shown += f"{address:<15} 4 {asn:>12}      89      92        7    0    0 01:12:31 "
+                shown += "       2\n" if up else "Idle\n"
+            else:
+                state = "Up        Up  " if up else "Down      Down"
+                shown += f"{address:<36} 4097/4097       {state}      Gi2\n"
+        return shown
 
     def _listing(self, saved: bool) -> str:
         text = self._device.saved_text if saved else self._device.running_text
@@ -305,6 +333,26 @@ class _Shell:
         terminal.write("[OK]\n")
 
 
+_FILE_SYSTEMS = """\
+File Systems:
+
+       Size(b)       Free(b)      Type  Flags  Prefixes
+             -             -    opaque     rw   system:
+*   5712637952    {free}      disk     rw   bootflash:
+      33554432      33538048     nvram     rw   nvram:
+
+"""
+_BGP = """\
+BGP router identifier 10.30.0.1, local AS number 65001
+BGP table version is 7, main routing table version 7
+
+Neighbor        V           AS MsgRcvd MsgSent   TblVer  InQ OutQ Up/Down  State/PfxRcd
+"""
+_BFD = """\
+
+IPv4 Sessions
+NeighAddr                              LD/RD         RH/RS     State     Int
+"""
 _VERSION = """\
 Cisco IOS XE Software, Version 17.09.04a
 Cisco IOS Software [Cupertino], Virtual XE Software, Version 17.9.4a, RELEASE SOFTWARE (fc3)

@@ -25,6 +25,20 @@ from tests.fakes.junos_tree import Editor, StatementError, Statements, load
 _CONFIRMED = re.compile(r'commit confirmed(?: (\d+))?(?: comment "([^"]*)")?')
 _COMMIT = re.compile(r'commit(?: comment "([^"]*)")?')
 _DATE = "2026-11-22 19:03:11 UTC"
+_BGP_GROUP = ("protocols", "bgp", "group")
+_STORAGE = """\
+Filesystem              Size       Used      Avail  Capacity   Mounted on
+/dev/gpt/junos           16G       957M        13G        7%  /.mount
+/dev/gpt/config         793M        60K       {free}        0%  /.mount/config
+"""
+_BGP = """\
+Groups: 3 Peers: 3 Down peers: 0
+Peer                     AS      InPkt     OutPkt    OutQ   Flaps Last Up/Dwn State|#Active/Received/Accepted/Damped...
+"""  # noqa: E501  # as it is printed
+_BFD = """\
+                                                  Detect   Transmit
+Address                  State     Interface      Time     Interval  Multiplier
+"""
 _FULL = (
     "error: could not write to /config/juniper.conf+: No space left on device\n"
     "error: configuration check-out failed\n"
@@ -79,6 +93,19 @@ class FakeJunos(FakeDevice):
     @property
     def pending(self) -> bool:
         return self._base is not None
+
+    @property
+    def neighbours(self) -> list[tuple[str, str]]:
+        """Each is in a group of its own, which `deactivate` shuts."""
+        paths = self.active.paths
+        groups = {p[3]: p[5] for p in paths if p[:3] == _BGP_GROUP and p[4:5] == ("neighbor",)}
+        asns = {p[3]: p[5] for p in paths if p[:3] == _BGP_GROUP and p[4:5] == ("peer-as",)}
+        asns |= {p[3]: p[7] for p in paths if p[:3] == _BGP_GROUP and p[6:7] == ("peer-as",)}
+        return [
+            (address, asns.get(name, "0"))
+            for name, address in groups.items()
+            if (*_BGP_GROUP, name) not in self.active.inactive
+        ]
 
     def restart(self) -> None:
         self.candidate = self.active.copy()
@@ -183,20 +210,45 @@ class _Shell:
             text = self._set_cli(command)
         elif command == "show configuration" and "display set" in pipes:
             text = f"set version 21.4R3.15\n{device.running_text}"
-        elif command == "show version":
-            text = f"Hostname: {device.hostname}\nModel: vSRX\nJunos: 21.4R3.15\n"
-        elif command == "show system uptime":
-            text = f"Current time: {_DATE}\n"
         elif command == "show system commit":
             text = self._history()
         elif command in ("configure", "configure exclusive", "configure private"):
             text = self._enter(command)
+        else:
+            text = self._told(command)
         if not text:
             self._unknown("unknown command.")
         elif "no-more" in pipes:
             terminal.write(text)
         else:
             await terminal.page(text)
+
+    def _told(self, command: str) -> str:
+        """What the device says of itself."""
+        device = self._device
+        if command == "show version":
+            return f"Hostname: {device.hostname}\nModel: vSRX\nJunos: 21.4R3.15\n"
+        if command == "show system uptime":
+            return f"Current time: {device.now:%Y-%m-%d %H:%M:%S} UTC\n"
+        if command == "show system storage":
+            return _STORAGE.format(free="0B" if device.disk_full else "729M")
+        known = command in ("show bgp summary", "show bfd session")
+        return self._sessions(command) if known else ""
+
+    def _sessions(self, command: str) -> str:
+        bgp = command == "show bgp summary"
+        shown = _BGP if bgp else _BFD
+        for address, asn in self._device.neighbours:
+            up = address not in self._device.down
+            if bgp:
+                shown += (
+                    f"{address:<20} {asn:>6}         89         92       0       0     1:12:31 "
+                )
+                shown += "Establ\n  inet.0: 2/2/2/0\n" if up else "Active\n"
+            else:
+                state = "Up  " if up else "Down"
+                shown += f"{address:<24} {state}      ge-0/0/0.0     0.900     0.300        3   \n"
+        return shown
 
     def _set_cli(self, command: str) -> str:
         option, _, value = command.removeprefix("set cli ").partition(" ")

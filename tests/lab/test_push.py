@@ -207,7 +207,7 @@ def test_a_change_behind_our_back_while_we_push_is_found(
     finally:
         assert running.lab.run("hospital", ["kill", "-9", meddler]).returncode == 0
     assert words.startswith(
-        f"apply: hospital: {file} was applied, but the device still differs:\n"
+        f"apply: hospital: took the change, but the device still differs:\n{file}:\n"
     ), words
     assert difference in words
     assert words.endswith("remedy: every device is back as it was before")
@@ -224,13 +224,19 @@ def test_when_one_wave_fails_every_device_is_put_back(running: Running, pusher: 
     meddler = running.lab.run("hospital", ["sh", "-c", meddle]).stdout.strip()
     said: list[str] = []
     try:
-        with pytest.raises(PushError, match=r"^apply: hospital: nftables\.conf was applied, but"):
+        with pytest.raises(PushError, match=r"^apply: hospital: took the change, but"):
             pusher.push(
                 running.rendered("build"), [first, ["hospital"], ["hq-border"]], said.append
             )
     finally:
         assert running.lab.run("hospital", ["kill", "-9", meddler]).returncode == 0
-    assert said[1:] == ["applying on cloud-north, health-net", "applying on hospital"]
+    assert said[1:] == [
+        "applying on cloud-north, health-net",
+        "applying on hospital",
+        "reverting on hq-border",
+        "reverting on hospital",
+        "reverting on cloud-north, health-net",
+    ]
     now = running.state()
     assert {node for node in NODES if now[node] != before[node]} <= {"hospital"}
     assert now["hospital"][0] == before["hospital"][0]

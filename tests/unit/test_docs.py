@@ -52,6 +52,19 @@ ELSEWHERE = {
         )
         for option in ("--dry-run", "--filter status=active")
     },
+    **{
+        f"pcg push {arguments}": ("tests/unit/test_push_command.py", test, words)
+        for arguments, test, words in (
+            (
+                "build/p4.1.json --phase p4.1 --dry-run",
+                "a_dry_run",
+                '"--phase", "build", "--dry-run"',
+            ),
+            ("build/p4.1.json --phase p4.1", "only_an_approved", '"--phase", "build"'),
+            ("--resume", "is_resumed", 'arguments("--resume")'),
+            ("--unwind", "is_unwound", 'arguments("--unwind")'),
+        )
+    },
     "./pcg test": (".ci/run", "", '/../pcg" test'),
     ".venv/bin/python benchmarks/rehearsal.py --runs 3": (
         "tests/unit/test_docs.py",

@@ -148,7 +148,7 @@ def test_every_byte_alone_is_as_good(workspace: Workspace, maker: Maker) -> None
 def test_no_log_in_no_push(workspace: Workspace, kind: Kind, words: str) -> None:
     device = _device(IOSXE, Fault(kind))
     said = _refused(workspace, IOSXE, device)
-    assert said.startswith("stage: hq-border: cannot log in: ")
+    assert said.startswith("preflight: hq-border: cannot log in: ")
     assert words in said
     assert device.received == []
 

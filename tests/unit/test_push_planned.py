@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from pcg_netops.design.steering import stages
-from pcg_netops.diff import plan_stages, residue, stale
+from pcg_netops.diff import DeviceChange, plan_stages, residue, stale
 from pcg_netops.inventory.workspace import load_workspace
 from pcg_netops.model.secret import with_values
-from pcg_netops.push.driver import planned
+from pcg_netops.push.driver import Change, planned
 from pcg_netops.render import render_stage
 from tests.conftest import COUNTY, REPOSITORY, SMALL
 from tests.fake_device import FakeDevice
@@ -58,7 +58,7 @@ def test_stages_arrive_and_their_back_out_undoes_them(source: Path, tmp_path: Pa
     with pushing(workspace, devices) as pusher:
         for back in (False, True):
             for step in steps[::-1] if back else steps:
-                changes = {c.device: planned(c, "test", back=back) for c in step}
+                changes = {c.device: one_way(c, back=back) for c in step}
                 pusher.push_changes(changes, [list(changes)], lambda _: None)
                 for change in step:
                     device = devices[change.device][1]
@@ -67,3 +67,8 @@ def test_stages_arrive_and_their_back_out_undoes_them(source: Path, tmp_path: Pa
                         file = FILES[change.platform]
                         assert difference(change, {file: text}) == ""
                     assert not device.pending
+
+
+def one_way(change: DeviceChange, *, back: bool) -> Change:
+    there = planned(change, "test")
+    return there.back if back and there.back else there

@@ -1,0 +1,134 @@
+"""`pcg push`: a change set carried to its devices, with what each of them is at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from pcg_netops.design.steering import find_stage, stages
+from pcg_netops.diff import ChangeSet, load
+from pcg_netops.errors import InputError
+from pcg_netops.inventory.workspace import Workspace, load_workspace
+from pcg_netops.push import (
+    Approvals,
+    FiledApprovals,
+    Operation,
+    PushFailed,
+    Selection,
+    Unapproved,
+    Watcher,
+    production,
+)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was asked for on the command line."""
+
+    change: Path | None
+    cutover: str | None
+    phase: str | None
+    selection: Selection
+    unapproved: str | None
+    dry_run: bool
+    resume: bool
+    unwind: bool
+    abandon: str | None
+    timer_s: int
+    ssh_config: Path
+
+
+def push(root: Path, asked: Asked) -> None:
+    """Do it. Raises what `Operation` raises."""
+    workspace = load_workspace(root)
+    change = _change(workspace, asked)
+    approvals: Approvals = FiledApprovals(workspace.root / "approvals")
+    if asked.unapproved is not None:
+        approvals = Unapproved(asked.unapproved)
+    extras = production(workspace, asked.ssh_config)
+    with _watching() as watch, closing(Operation(workspace, extras, watch=watch)) as operation:
+        if change is None:
+            _look_after(operation, asked)
+        elif asked.dry_run:
+            for name, facts in operation.check(change, asked.selection).items():
+                typer.echo(f"{name:<24} ready: version {facts.version}")
+            typer.echo("nothing was written: this was a dry run")
+        else:
+            with _told():
+                journal = operation.start(change, approvals, asked.selection, asked.timer_s)
+            typer.echo(f"pushed: every device is changed and confirmed\njournal: {journal}")
+
+
+def _change(workspace: Workspace, asked: Asked) -> ChangeSet | None:
+    """The change set, if it is what was asked for; None to look after an earlier push."""
+    others = [asked.resume, asked.unwind, asked.abandon is not None]
+    if (asked.change is not None) + sum(others) != 1:
+        raise InputError(
+            "what to push is not clear",
+            remedy="name a change set, or give one of --resume, --unwind and --abandon",
+        )
+    if asked.change is None:
+        return None
+    change = load(asked.change)
+    if asked.phase is None:
+        raise InputError("which phase this is for is not said", remedy="add --phase PHASE")
+    name, cutover = workspace.cutover(asked.cutover or change.cutover)
+    stage = find_stage(stages(cutover, workspace.services), asked.phase)
+    if (name, stage.name) != (change.cutover, change.after):
+        raise InputError(
+            f"leads to {change.after} of cutover {change.cutover}",
+            place=str(asked.change),
+            remedy="name the change set of the phase that you mean",
+        )
+    return change
+
+
+def _look_after(operation: Operation, asked: Asked) -> None:
+    with _told():
+        if asked.abandon is not None:
+            typer.echo(f"given up\njournal: {operation.abandon(asked.abandon)}")
+        elif asked.resume:
+            journal = operation.resume()
+            typer.echo(f"resumed: every device is changed and confirmed\njournal: {journal}")
+        else:
+            journal = operation.unwind()
+            typer.echo(f"unwound: every device is as it was before\njournal: {journal}")
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Say what each device holds where a push failed."""
+    try:
+        yield
+    except PushFailed as error:
+        for name, holds in error.holds.items():
+            typer.echo(f"{name:<24} {holds.words}")
+        raise
+
+
+@contextmanager
+def _watching() -> Iterator[Watcher]:
+    """A table on a terminal, plain lines elsewhere."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        yield Watcher(typer.echo)
+        return
+    states: dict[str, str] = {}
+
+    with Live(console=console, transient=True) as live:
+
+        def device(name: str, state: str) -> None:
+            states[name] = state
+            table = Table.grid(padding=(0, 2))
+            for row in states.items():
+                table.add_row(*row)
+            live.update(table)
+
+        yield Watcher(lambda text: live.console.print(text, markup=False), device)

@@ -1,0 +1,212 @@
+"""What a push is about to do and what came of it, on disk before it happens.
+
+JSON Lines. Each record holds the SHA-256 of the line before, so that one that was altered or taken
+out is found; that the end was cut off is not. A record is synced before the act that it names
+begins. A line that was being written when the controller died is left out as the journal is read,
+and written over as it goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AwareDatetime, Field, ValidationError
+
+from pcg_netops.errors import EnvironmentLack, InputError, PcgError
+from pcg_netops.model.base import Model
+
+_NOTHING = "0" * 64  # what the first record holds for the line before
+
+
+class Act(StrEnum):
+    """What is done on devices, or decided of a whole push."""
+
+    BEGIN = "begin"
+    PREFLIGHT = "preflight"
+    STAGE = "stage"
+    ARM = "arm"
+    APPLY = "apply"
+    GATE = "gate"
+    EXTEND = "extend"
+    CONFIRM = "confirm"
+    REVERT = "revert"
+    BACK_OUT = "back-out"
+    RESUME = "resume"
+    UNWIND = "unwind"
+    SURVEY = "survey"
+    END = "end"
+
+
+class Beginning(Model):
+    """What a push was begun with: all that a later one needs to go on."""
+
+    network: str
+    cutover: str
+    before: str
+    after: str
+    digest: Annotated[str, Field(description="of the change set, which lies beside the journal")]
+    waves: tuple[tuple[str, ...], ...]
+    allowed: Annotated[str, Field(description="who approved it, or the reason for doing without")]
+    user: str
+    host: str
+    process: int
+    timer_s: int
+
+
+class Record(Model):
+    """One line. `done` is false before the act, true after it."""
+
+    number: int
+    at: AwareDatetime
+    previous: str
+    act: Act
+    done: bool
+    devices: tuple[str, ...] = ()
+    failed: Annotated[dict[str, str], Field(default_factory=dict)]
+    holds: Annotated[
+        dict[str, str], Field(default_factory=dict, description="what each device holds now")
+    ]
+    note: str = ""
+    beginning: Beginning | None = None
+
+
+class Log:
+    """Where the engine writes; this one writes nothing, for pushes that leave no journal."""
+
+    def before(self, act: Act, devices: Collection[str] = (), note: str = "") -> None:
+        """What is about to be done; on disk when this returns."""
+
+    def after(
+        self,
+        act: Act,
+        devices: Collection[str] = (),
+        failed: Mapping[str, PcgError] | None = None,
+        holds: Mapping[str, str] | None = None,
+        note: str = "",
+    ) -> None:
+        """What came of it."""
+
+
+class Journal(Log):
+    """A journal that is being written."""
+
+    def __init__(self, path: Path, records: tuple[Record, ...] = ()) -> None:
+        """Go on after `records`, which are all that is right in the file; none for a new one.
+
+        Raises EnvironmentLack if it cannot be written.
+        """
+        self._path = path
+        self._number = len(records)
+        self._previous = _digest(_line(records[-1])) if records else _NOTHING
+        try:
+            mode = os.O_RDWR | os.O_CREAT | (0 if records else os.O_EXCL)
+            self._file = os.open(path, mode, 0o600)
+            os.ftruncate(self._file, sum(len(_line(record)) for record in records))
+            os.lseek(self._file, 0, os.SEEK_END)
+            folder = os.open(path.parent, os.O_RDONLY)
+            os.fsync(folder)
+            os.close(folder)
+        except OSError as error:
+            raise self._unwritable(error) from None
+
+    def begin(self, beginning: Beginning) -> None:
+        """The first record."""
+        self._write(act=Act.BEGIN, done=False, beginning=beginning)
+
+    def before(self, act: Act, devices: Collection[str] = (), note: str = "") -> None:
+        self._write(act=act, done=False, devices=tuple(devices), note=note)
+
+    def after(
+        self,
+        act: Act,
+        devices: Collection[str] = (),
+        failed: Mapping[str, PcgError] | None = None,
+        holds: Mapping[str, str] | None = None,
+        note: str = "",
+    ) -> None:
+        said = {name: error.message for name, error in (failed or {}).items()}
+        self._write(
+            act=act,
+            done=True,
+            devices=tuple(devices),
+            failed=said,
+            holds=dict(holds or {}),
+            note=note,
+        )
+
+    def close(self) -> None:
+        """Nothing more comes."""
+        os.close(self._file)
+
+    def _write(self, **content: object) -> None:
+        record = Record.model_validate(
+            {
+                "number": self._number,
+                "at": datetime.now(UTC),
+                "previous": self._previous,
+                "holds": {},
+                "failed": {},
+                **content,
+            }
+        )
+        line = _line(record)
+        try:
+            written = os.write(self._file, line)
+            if written < len(line):
+                raise OSError(0, "the disk is full")
+            os.fsync(self._file)
+        except OSError as error:
+            raise self._unwritable(error) from None
+        self._number, self._previous = self._number + 1, _digest(line)
+
+    def _unwritable(self, error: OSError) -> EnvironmentLack:
+        return EnvironmentLack(
+            f"the journal cannot be written: {error.strerror}",
+            place=str(self._path),
+            remedy="make room or give permission there: no push goes on without its journal",
+        )
+
+
+def read_journal(path: Path) -> tuple[Record, ...]:
+    """Every record that was written whole. Raises InputError for a journal that was altered."""
+    try:
+        *lines, _ = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise InputError(
+            f"cannot be read: {error.strerror}", place=str(path), remedy="name another push"
+        ) from None
+    records: list[Record] = []
+    previous = _NOTHING
+    for number, text in enumerate(lines):
+        line = text + b"\n"
+        try:
+            record = Record.model_validate_json(line)
+        except ValidationError:
+            raise _altered(path, number) from None
+        if (record.number, record.previous, _line(record)) != (number, previous, line):
+            raise _altered(path, number)
+        records.append(record)
+        previous = _digest(line)
+    return tuple(records)
+
+
+def _altered(path: Path, number: int) -> InputError:
+    return InputError(
+        "is not as it was written",
+        place=f"{path}:{number + 1}",
+        remedy="look at what the devices hold: the journal does not tell any more",
+    )
+
+
+def _line(record: Record) -> bytes:
+    return record.model_dump_json(exclude_defaults=False).encode() + b"\n"
+
+
+def _digest(line: bytes) -> str:
+    return hashlib.sha256(line).hexdigest()

@@ -1,0 +1,272 @@
+"""A change set's push to a workspace's network: allowed, alone, written down, and resumable."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pcg_netops.design.devices import design
+from pcg_netops.design.steering import find_stage, stages
+from pcg_netops.diff import ChangeSet, load, save
+from pcg_netops.errors import EnvironmentLack, InputError, PcgError, PushError
+from pcg_netops.inventory.nornir import Extras
+from pcg_netops.inventory.workspace import Workspace
+from pcg_netops.push.approval import Approvals
+from pcg_netops.push.driver import Change, Facts, planned
+from pcg_netops.push.engine import GUARD_S, Push, PushFailed, Timing, Watcher, Waves
+from pcg_netops.push.fleet import Fleet
+from pcg_netops.push.gate import Health, planned_sessions
+from pcg_netops.push.journal import Act, Beginning, Journal, Log, Record, read_journal
+from pcg_netops.push.lock import locked
+from pcg_netops.push.secrets import Secrets
+from pcg_netops.push.survey import Holds, settled, survey
+
+_CHANGE, _JOURNAL = "change.json", "journal.jsonl"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which part of a change set is pushed; everything by default."""
+
+    hosts: tuple[str, ...] = ()
+    waves: tuple[int, ...] = ()  # counted from 1
+
+    def of(self, change: ChangeSet) -> tuple[tuple[str, ...], ...]:
+        """The waves that are left. Raises InputError for what is not there, or if none is."""
+        known = {name for wave in change.waves for name in wave}
+        if unknown := [name for name in self.hosts if name not in known]:
+            raise InputError(
+                f"does not change in this change set: {', '.join(unknown)}",
+                remedy=f"it changes {', '.join(sorted(known))}",
+            )
+        if unknown := [str(n) for n in self.waves if not 1 <= n <= len(change.waves)]:
+            raise InputError(
+                f"no wave {', '.join(unknown)}", remedy=f"there are {len(change.waves)}"
+            )
+        chosen = [
+            tuple(name for name in wave if name in (self.hosts or known))
+            for number, wave in enumerate(change.waves, 1)
+            if number in (self.waves or range(1, len(change.waves) + 1))
+        ]
+        left = tuple(wave for wave in chosen if wave)
+        if not left:
+            raise InputError("there is nothing to push", remedy="look at it: pcg diff --commands")
+        return left
+
+
+class Operation:
+    """Pushes change sets to one network, and looks after those that were broken off."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        extras: Extras,
+        *,
+        folder: Path | None = None,
+        secrets: Secrets | None = None,
+        watch: Watcher | None = None,
+        timing: Timing | None = None,
+        settle_s: float = Health.patience_s,
+    ) -> None:
+        """`extras` is `production(workspace)`, or what else connections need.
+
+        Journals go to `folder`, by default `build/<network>/pushes` of the workspace. `settle_s` is
+        how long BGP and BFD may take to come up after a wave.
+        """
+        self._workspace = workspace
+        self._folder = folder or workspace.root / "build" / workspace.network.name / "pushes"
+        self._fleet = Fleet(workspace, extras, secrets)
+        self._watch = watch or Watcher()
+        self._timing = timing
+        self._settle_s = settle_s
+
+    def check(self, change: ChangeSet, selection: Selection | None = None) -> Mapping[str, Facts]:
+        """What each device is, up to the first write. Raises what `Push.preflight` does."""
+        waves = (selection or Selection()).of(change)
+        return self._push(change, waves, "check", GUARD_S, Log()).preflight()
+
+    def start(
+        self,
+        change: ChangeSet,
+        approvals: Approvals,
+        selection: Selection | None = None,
+        timer_s: int = GUARD_S,
+    ) -> Path:
+        """Push a change set, and give its journal.
+
+        Raises PushError if it is not allowed or devices are not fit for it, PushFailed if it was
+        made nowhere, InputError if it is not for this network, EnvironmentLack while somebody else
+        pushes.
+        """
+        waves = (selection or Selection()).of(change)
+        allowed = approvals.allowing(change.digest)
+        name = f"{datetime.now(UTC):%Y%m%dT%H%M%S-%fZ}"
+        with self._alone(name):
+            if unfinished := self._unfinished():
+                raise PushError(
+                    "was broken off, or left devices that are not all in one state",
+                    place=str(unfinished),
+                    remedy="first: pcg push --resume, or pcg push --unwind",
+                )
+            folder = self._folder / name
+            folder.mkdir(parents=True)
+            save(change, folder / _CHANGE)
+            with closing(Journal(folder / _JOURNAL)) as journal:
+                push = self._push(change, waves, name, timer_s, journal)
+                journal.begin(_beginning(change, waves, allowed, timer_s))
+                with _ended(push, journal):
+                    push.preflight()
+                    push.run()
+        return folder / _JOURNAL
+
+    def resume(self) -> Path:
+        """Go on with the push that was broken off, from what each device holds now.
+
+        Raises PushFailed as `start` does, or if a device holds something else or does not answer:
+        then nothing is changed.
+        """
+        with self._again(Act.RESUME) as (push, journal):
+            strange = [n for n, h in push.holds.items() if h in (Holds.OTHER, Holds.UNKNOWN)]
+            if strange:
+                raise PushFailed(
+                    "\n".join(f"{name}: {push.holds[name].words}" for name in strange),
+                    place="resume",
+                    remedy="mend these by hand, or put all others back: pcg push --unwind",
+                    holds=push.holds,
+                )
+            push.put_back_halves()
+            push.preflight()
+            push.run()
+        return journal
+
+    def unwind(self) -> Path:
+        """Put back every device of that push. Raises PushFailed if that fails."""
+        with self._again(Act.UNWIND) as (push, journal):
+            failed = push.undo(PushError("unwound", place="unwind"))
+            if set(push.holds.values()) != {Holds.BASE}:
+                raise failed
+        return journal
+
+    def abandon(self, reason: str) -> Path:
+        """Write down that people have looked after the devices of a push that was broken off."""
+        if not reason.strip():
+            raise InputError("giving up a push needs a reason", remedy="say what was done")
+        with self._alone("abandon"):
+            folder = self._to_go_on_with()
+            path = folder / _JOURNAL
+            with closing(Journal(path, read_journal(path))) as journal:
+                journal.after(Act.END, note=f"abandoned: {reason.strip()}")
+        return path
+
+    def close(self) -> None:
+        """Log out everywhere."""
+        self._fleet.close()
+
+    @contextmanager
+    def _again(self, act: Act) -> Iterator[tuple[Push, Path]]:
+        """The push that was broken off, with what its devices hold now."""
+        with self._alone(act):
+            folder = self._to_go_on_with()
+            path = folder / _JOURNAL
+            records = read_journal(path)
+            beginning, change = records[0].beginning, load(folder / _CHANGE)
+            if beginning is None or change.digest != beginning.digest:
+                raise InputError("is not the change set that was pushed", place=str(folder))
+            with closing(Journal(path, records)) as journal:
+                push = self._push(change, beginning.waves, folder.name, beginning.timer_s, journal)
+                journal.before(act, note=f"{getpass.getuser()} on {socket.gethostname()}")
+                self._watch.say(f"asking what {', '.join(push.changes)} hold")
+                push.holds.update(survey(self._fleet, push.changes))
+                journal.after(Act.SURVEY, push.holds, holds=push.holds)
+                for name, holds in push.holds.items():
+                    self._watch.device(name, holds.words)
+                with _ended(push, journal):
+                    yield push, path
+
+    @contextmanager
+    def _alone(self, name: str) -> Iterator[None]:
+        with locked(self._folder.parent / "push.lock", name) as killed:
+            if killed:
+                self._watch.say(f"the last push was killed: {killed}")
+            yield
+
+    def _push(self, change: ChangeSet, waves: Waves, label: str, timer_s: int, log: Log) -> Push:
+        workspace = self._workspace
+        if change.network != workspace.network.name:
+            raise InputError(
+                f"is for network '{change.network}', and this is '{workspace.network.name}'",
+                place="change set",
+                remedy="name another workspace with --workspace",
+            )
+        changes: dict[str, Change] = {}
+        for name in (name for wave in waves for name in wave):
+            device = change.device(name)
+            known = workspace.hosts.get(name)
+            if known is None or known.platform != device.platform:
+                raise InputError(
+                    f"'{name}' is no device with {device.platform} in this workspace",
+                    place="change set",
+                    remedy="plan again: the inventory has changed",
+                )
+            changes[name] = planned(device, label)
+        self._fleet.require_secrets(changes)
+        _, cutover = workspace.cutover(change.cutover)
+        stage = find_stage(stages(cutover, workspace.services), change.after)
+        whole = len(changes) == len(change.devices)
+        health = Health(planned_sessions(design(workspace, stage)), self._settle_s, whole)
+        timing = self._timing or Timing(timer_s, revert_s=timer_s + 60)
+        return Push(self._fleet, changes, waves, self._watch, log, timing, health)
+
+    def _unfinished(self) -> Path | None:
+        """The journal of the latest push, unless that ended with all devices in one state."""
+        for folder in sorted(self._folder.glob("*"), reverse=True):
+            if (folder / _JOURNAL).exists() and (records := read_journal(folder / _JOURNAL)):
+                return None if _is_over(records[-1]) else folder / _JOURNAL
+        return None
+
+    def _to_go_on_with(self) -> Path:
+        unfinished = self._unfinished()
+        if unfinished is None:
+            raise InputError(
+                "no push was broken off", place=str(self._folder), remedy="start one: pcg push FILE"
+            )
+        return unfinished.parent
+
+
+def _is_over(record: Record) -> bool:
+    return record.act is Act.END and (bool(record.note) or settled(record.holds))
+
+
+@contextmanager
+def _ended(push: Push, journal: Journal) -> Iterator[None]:
+    """Write down how it ended, unless it is killed."""
+    try:
+        yield
+    except (PcgError, KeyboardInterrupt) as error:
+        ours = error if isinstance(error, PcgError) else PushError("stopped by hand")
+        with suppress(EnvironmentLack):  # a journal that cannot be written is not the worst of it
+            journal.after(Act.END, push.holds, {ours.place: ours}, push.holds)
+        raise
+    journal.after(Act.END, push.holds, holds=push.holds)
+
+
+def _beginning(change: ChangeSet, waves: Waves, allowed: str, timer_s: int) -> Beginning:
+    return Beginning(
+        network=change.network,
+        cutover=change.cutover,
+        before=change.before,
+        after=change.after,
+        digest=change.digest,
+        waves=tuple(map(tuple, waves)),
+        allowed=allowed,
+        user=getpass.getuser(),
+        host=socket.gethostname(),
+        process=os.getpid(),
+        timer_s=timer_s,
+    )
