@@ -17,6 +17,7 @@ from typing import Any
 from pcg_netops.design.reachability import known_prefixes
 from pcg_netops.errors import LabError
 from pcg_netops.files import write_private
+from pcg_netops.inventory.nornir import Extras
 from pcg_netops.inventory.workspace import Workspace
 from pcg_netops.lab.backends import Backend, prepare, start
 from pcg_netops.lab.base import Lab
@@ -186,8 +187,8 @@ def _kernel_routes(lab: Lab, node: str) -> set[IPv4Network]:
     return {IPv4Network(route["dst"]) for route in json.loads(done.stdout or "[]")}
 
 
-def pusher_for(workspace: Workspace, lab: OwnedLab) -> Pusher:
-    """Pushes that reach the lab's nodes; all else is as in production."""
+def reaching(lab: OwnedLab) -> Extras:
+    """What connections to the lab's nodes need; all else is as in production."""
 
     def extras(name: str) -> dict[str, Any]:
         return {
@@ -197,4 +198,9 @@ def pusher_for(workspace: Workspace, lab: OwnedLab) -> Pusher:
             "known_hosts": lab.known_hosts,
         }
 
-    return Pusher(workspace, extras, lab_secrets(lab.known_hosts.parent), _AT_ONCE)
+    return extras
+
+
+def pusher_for(workspace: Workspace, lab: OwnedLab) -> Pusher:
+    """Pushes to the lab's nodes."""
+    return Pusher(workspace, reaching(lab), lab_secrets(lab.known_hosts.parent), _AT_ONCE)
