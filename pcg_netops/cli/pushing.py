@@ -53,17 +53,39 @@ def push(root: Path, asked: Asked) -> None:
     if asked.unapproved is not None:
         approvals = Unapproved(asked.unapproved)
     extras = production(workspace, asked.ssh_config)
-    with _watching() as watch, closing(Operation(workspace, extras, watch=watch)) as operation:
-        if change is None:
-            _look_after(operation, asked)
-        elif asked.dry_run:
-            for name, facts in operation.check(change, asked.selection).items():
-                typer.echo(f"{name:<24} ready: version {facts.version}")
-            typer.echo("nothing was written: this was a dry run")
-        else:
-            with _told():
-                journal = operation.start(change, approvals, asked.selection, asked.timer_s)
-            typer.echo(f"pushed: every device is changed and confirmed\njournal: {journal}")
+    try:
+        with _watching() as watch, closing(Operation(workspace, extras, watch=watch)) as operation:
+            said = list(_done(operation, change, approvals, asked))
+    except PushFailed as error:
+        for name, holds in error.holds.items():
+            typer.echo(f"{name:<24} {holds.words}")
+        raise
+    for line in said:
+        typer.echo(line)
+
+
+def _done(
+    operation: Operation, change: ChangeSet | None, approvals: Approvals, asked: Asked
+) -> Iterator[str]:
+    """Do it, and tell what came of it."""
+    if change is not None and asked.dry_run:
+        for name, facts in operation.check(change, asked.selection).items():
+            yield f"{name:<24} ready: version {facts.version}"
+        yield "nothing was written: this was a dry run"
+        return
+    if change is not None:
+        journal = operation.start(change, approvals, asked.selection, asked.timer_s)
+        yield "pushed: every device is changed and confirmed"
+    elif asked.abandon is not None:
+        journal = operation.abandon(asked.abandon)
+        yield "given up"
+    elif asked.resume:
+        journal = operation.resume()
+        yield "resumed: every device is changed and confirmed"
+    else:
+        journal = operation.unwind()
+        yield "unwound: every device is as it was before"
+    yield f"journal: {journal}"
 
 
 def _change(workspace: Workspace, asked: Asked) -> ChangeSet | None:
@@ -88,29 +110,6 @@ def _change(workspace: Workspace, asked: Asked) -> ChangeSet | None:
             remedy="name the change set of the phase that you mean",
         )
     return change
-
-
-def _look_after(operation: Operation, asked: Asked) -> None:
-    with _told():
-        if asked.abandon is not None:
-            typer.echo(f"given up\njournal: {operation.abandon(asked.abandon)}")
-        elif asked.resume:
-            journal = operation.resume()
-            typer.echo(f"resumed: every device is changed and confirmed\njournal: {journal}")
-        else:
-            journal = operation.unwind()
-            typer.echo(f"unwound: every device is as it was before\njournal: {journal}")
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Say what each device holds where a push failed."""
-    try:
-        yield
-    except PushFailed as error:
-        for name, holds in error.holds.items():
-            typer.echo(f"{name:<24} {holds.words}")
-        raise
 
 
 @contextmanager

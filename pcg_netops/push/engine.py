@@ -22,6 +22,7 @@ from pcg_netops.push.survey import Holds, settled, survey
 
 GUARD_S = 120
 _POLL_S = 0.2
+_MOST_NAMES = 12
 Waves = Sequence[Sequence[str]]
 
 
@@ -90,7 +91,7 @@ class Push:
         """
         names = self._holding(Holds.BASE)
         if names:
-            self.watch.say(f"looking at {', '.join(names)}")
+            self.watch.say(f"looking at {listed(names)}")
 
         def look(task: Task) -> Result:
             found = tasks.facts(task)
@@ -135,7 +136,7 @@ class Push:
 
     def _stage(self, names: list[str]) -> None:
         if names:
-            self.watch.say(f"staging on {', '.join(names)}")
+            self.watch.say(f"staging on {listed(names)}")
         self._must(Act.STAGE, names, lambda task: tasks.stage(task, self._change(task)))
 
     def _arm(self, names: list[str]) -> None:
@@ -150,7 +151,7 @@ class Push:
         if not wave:
             return
         self._in_time()
-        self.watch.say(f"applying on {', '.join(wave)}")
+        self.watch.say(f"applying on {listed(wave)}")
         for name in wave:
             self.holds[name] = Holds.UNCONFIRMED
         guard_s = self.timing.guard_s
@@ -266,7 +267,7 @@ class Push:
         """Put back what is not confirmed, and check that; what those that failed say."""
         if not names:
             return []
-        self.watch.say(f"reverting on {', '.join(names)}")
+        self.watch.say(f"reverting on {listed(names)}")
         self._before_act(Act.REVERT, names)
         answers = self.fleet.insist(
             names,
@@ -287,7 +288,7 @@ class Push:
         changes = {name: undoes for name in names if (undoes := self.changes[name].back)}
         if len(changes) < len(names):
             return ["how to undo what is confirmed is not known"]
-        self.watch.say(f"backing out on {', '.join(names)}")
+        self.watch.say(f"backing out on {listed(names)}")
         self._before_act(Act.BACK_OUT, names)
         waves = [[name for name in wave if name in names] for wave in reversed(self.waves)]
         back = Push(self.fleet, changes, waves, self.watch, self.log, self.timing)
@@ -341,6 +342,12 @@ class Push:
         except EnvironmentLack:
             if not self._undoing:
                 raise
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names for people, who read no more than a few."""
+    rest = len(names) - _MOST_NAMES
+    return ", ".join(names[:_MOST_NAMES]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _after_confirm(error: PcgError | None) -> Holds:

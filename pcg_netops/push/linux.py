@@ -19,7 +19,16 @@ from paramiko import SSHException
 
 from pcg_netops.errors import PushError
 from pcg_netops.platforms.base import Delivery, Platform
-from pcg_netops.push.driver import Change, Facts, Lapsed, Running, Session, Unreachable, sessions_up
+from pcg_netops.push.driver import (
+    Change,
+    Facts,
+    Lapsed,
+    Running,
+    Session,
+    Unreachable,
+    Unsaved,
+    sessions_up,
+)
 from pcg_netops.push.secrets import Secrets
 from pcg_netops.render import Artifact
 
@@ -208,8 +217,13 @@ class Linux:
                 raise
             if self.residue(change):  # or it was confirmed, and the answer was lost
                 raise Lapsed(error.message, place=error.place) from None
-        for _, target in saved:
-            self._shell.run(f"mv {target}.new {target}")
+        try:
+            for _, target in saved:
+                self._shell.run(f"mv {target}.new {target}")
+        except PushError as error:
+            if self.broken:
+                raise
+            raise Unsaved(error.message, place=error.place, remedy=error.remedy) from None
 
     def revert(self, change: Change) -> None:
         self._shell.run(f"[ ! -e {self._guard} ] || sh {self._guard} revert")

@@ -19,7 +19,7 @@ from pcg_netops.inventory.nornir import Extras
 from pcg_netops.inventory.workspace import Workspace
 from pcg_netops.push.approval import Approvals
 from pcg_netops.push.driver import Change, Facts, planned
-from pcg_netops.push.engine import GUARD_S, Push, PushFailed, Timing, Watcher, Waves
+from pcg_netops.push.engine import GUARD_S, Push, PushFailed, Timing, Watcher, Waves, listed
 from pcg_netops.push.fleet import Fleet
 from pcg_netops.push.gate import Health, planned_sessions
 from pcg_netops.push.journal import Act, Beginning, Journal, Log, Record, read_journal
@@ -38,7 +38,10 @@ class Selection:
     waves: tuple[int, ...] = ()  # counted from 1
 
     def of(self, change: ChangeSet) -> tuple[tuple[str, ...], ...]:
-        """The waves that are left. Raises InputError for what is not there, or if none is."""
+        """The waves that are left, the first device before all others.
+
+        Raises InputError for what is not there, or if nothing is left.
+        """
         known = {name for wave in change.waves for name in wave}
         if unknown := [name for name in self.hosts if name not in known]:
             raise InputError(
@@ -54,10 +57,11 @@ class Selection:
             for number, wave in enumerate(change.waves, 1)
             if number in (self.waves or range(1, len(change.waves) + 1))
         ]
-        left = tuple(wave for wave in chosen if wave)
+        left = [wave for wave in chosen if wave]
         if not left:
             raise InputError("there is nothing to push", remedy="look at it: pcg diff --commands")
-        return left
+        canary, others = left[0][:1], left[0][1:]
+        return (canary, *([others] if others else []), *left[1:])
 
 
 class Operation:
@@ -181,7 +185,7 @@ class Operation:
             with closing(Journal(path, records)) as journal:
                 push = self._push(change, beginning.waves, folder.name, beginning.timer_s, journal)
                 journal.before(act, note=f"{getpass.getuser()} on {socket.gethostname()}")
-                self._watch.say(f"asking what {', '.join(push.changes)} hold")
+                self._watch.say(f"asking what {listed(list(push.changes))} hold")
                 push.holds.update(survey(self._fleet, push.changes))
                 journal.after(Act.SURVEY, push.holds, holds=push.holds)
                 for name, holds in push.holds.items():

@@ -1,4 +1,4 @@
-"""A change set pushed to real routers, broken off, unwound and resumed; nobody is locked out."""
+"""A change set pushed to real routers, broken off, unwound, backed out and resumed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pcg_netops.design.steering import find_stage, stages
 from pcg_netops.diff import ChangeSet, plan_stages
 from pcg_netops.inventory.workspace import load_workspace
 from pcg_netops.lab.netns import NetnsLab
-from pcg_netops.push import Operation, Unapproved, Watcher, read_journal
+from pcg_netops.push import Operation, PushFailed, Unapproved, Watcher, read_journal
 from pcg_netops.push.driver import Stale
 from pcg_netops.render import render_stage
 from tests.conftest import copy_small
@@ -31,7 +31,7 @@ class DiedError(BaseException):
     """The controller is gone; nothing catches this."""
 
 
-def test_a_push_is_broken_off_unwound_and_resumed_while_everybody_can_log_in(
+def test_a_push_is_unwound_backed_out_and_resumed_while_everybody_can_log_in(
     tmp_path: Path,
 ) -> None:
     workspace = load_workspace(copy_small(tmp_path / "workspace"))
@@ -80,6 +80,15 @@ def test_a_push_is_broken_off_unwound_and_resumed_while_everybody_can_log_in(
             with operation() as second:
                 second.unwind()
                 assert running(lab, nodes) == as_before
+            in_the_way = "/var/lib/pcg/frr.conf.new"  # what is kept for the next start goes there
+            saved = startup(lab, nodes)
+            assert lab.run(EDGE, ["ln", "-s", "/nowhere/file", in_the_way]).returncode == 0
+            with operation() as spoiling, pytest.raises(PushFailed) as failed:
+                spoiling.start(change, Unapproved("a drill"))
+            assert failed.value.place == "confirm"
+            assert failed.value.remedy == "every device is back as it was before"
+            assert (running(lab, nodes), startup(lab, nodes)) == (as_before, saved)
+            assert lab.run(EDGE, ["rm", in_the_way]).returncode == 0
             broken_off()
             with operation() as third:
                 journal = third.resume()
@@ -94,6 +103,11 @@ def test_a_push_is_broken_off_unwound_and_resumed_while_everybody_can_log_in(
 def running(lab: NetnsLab, nodes: list[str]) -> list[str]:
     commands = (["vtysh", "-c", "show running-config"], ["nft", "-s", "list", "ruleset"])
     return [lab.run(node, command).stdout for node in nodes for command in commands]
+
+
+def startup(lab: NetnsLab, nodes: list[str]) -> list[str]:
+    files = ("/var/lib/pcg/nftables.conf", "/var/lib/pcg/frr.conf")
+    return [lab.run(node, ["cat", *files]).stdout for node in nodes]
 
 
 def pending(lab: NetnsLab, nodes: list[str]) -> list[str]:

@@ -114,7 +114,7 @@ def holding(change: ChangeSet, name: str, device: FakeDevice) -> str:
 
 def let_time_pass(devices: dict[str, FakeDevice]) -> None:
     """Let every timer of a device be over, as it would be in the end."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while any(device.pending for device in devices.values()):
         for device in devices.values():
             device.hurry()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pcg_netops.diff import load
+from pcg_netops.diff import load, save
 from pcg_netops.errors import InputError
 from pcg_netops.push import (
     Holds,
@@ -177,6 +177,38 @@ def test_a_part_of_a_change_set_can_be_pushed(
     change = load(network.change)
     now = {name for name, d in devices.items() if holding(change, name, d) == Holds.INTENDED}
     assert now == changed
+
+
+def test_one_device_goes_before_all_others_and_a_terminal_shows_what_each_is_at(
+    network: Network,
+    devices: dict[str, FakeDevice],
+    pcg: Pcg,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    whole = (("cloud-north", "health-net"), ("hq-border",))
+    save(load(network.change).model_copy(update={"waves": whole}), tmp_path / "change.json")
+    done = pcg(*network.arguments(str(tmp_path / "change.json"), "--phase", "build", *REASON))
+    assert done.code == 0, done
+    records = read_journal(Path(done.out.splitlines()[-1].removeprefix("journal: ")))
+    applied = [record.devices for record in records if record.act is Act.APPLY and record.done]
+    assert applied == [("cloud-north",), ("health-net",), ("hq-border",)]
+    assert re.search(r"health-net +changed and confirmed", done.out)
+
+
+def test_a_push_that_is_stopped_by_hand_puts_everything_back(
+    network: Network, devices: dict[str, FakeDevice]
+) -> None:
+    def say(text: str) -> None:
+        if text == "applying on hq-border":
+            raise KeyboardInterrupt
+
+    extras = production(network.workspace, network.ssh_config)
+    operation = Operation(network.workspace, extras, watch=Watcher(say))
+    with closing(operation), pytest.raises(PushFailed, match="stopped by hand"):
+        operation.start(load(network.change), Unapproved("a drill"))
+    assert held(network, devices) == {"base"}
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,7 @@ class Trial:
         arguments = {
             "password": PASSWORD,
             "known_hosts": known_hosts,
-            "silence_s": 2.0 if hangs else 20.0,
+            "silence_s": 3.0 if hangs else 30.0,
             "use_keys": False,
             "allow_agent": False,
         }
@@ -136,7 +136,7 @@ class Trial:
             lambda _: arguments,
             folder=self.folder / "pushes",
             secrets=Secrets(lambda _: CANARY),
-            timing=Timing(120, 5.0, 5.0),
+            timing=Timing(120, 30.0, 30.0),
             settle_s=1.0,
         )
         with closing(operation):
@@ -144,7 +144,7 @@ class Trial:
                 operation.start(change, Unapproved("a trial"))
             except Exception as error:
                 self.error = error
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 30
         for device in self.devices.values():
             while device.pending or not device.listening:
                 device.hurry()
