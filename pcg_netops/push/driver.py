@@ -92,7 +92,10 @@ def _one_way(change: DeviceChange, label: str) -> Change:
 
     if change.replaced:  # the device's own programs compare files
         return Change(
-            files=artifacts(change.intended), base_files=artifacts(change.base), label=label
+            files=artifacts(change.intended),
+            base_files=artifacts(change.base),
+            label=label,
+            secrets=change.secrets,
         )
     return Change(
         lines=change.remediation,

@@ -8,9 +8,11 @@ and written over as it goes on.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -104,11 +106,11 @@ class Journal(Log):
         self._path = path
         self._number = len(records)
         self._previous = _digest(_line(records[-1])) if records else _NOTHING
+        self._size = sum(len(_line(record)) for record in records)  # of what is right
         try:
             mode = os.O_RDWR | os.O_CREAT | (0 if records else os.O_EXCL)
             self._file = os.open(path, mode, 0o600)
-            os.ftruncate(self._file, sum(len(_line(record)) for record in records))
-            os.lseek(self._file, 0, os.SEEK_END)
+            os.ftruncate(self._file, self._size)
             folder = os.open(path.parent, os.O_RDONLY)
             os.fsync(folder)
             os.close(folder)
@@ -157,13 +159,15 @@ class Journal(Log):
         )
         line = _line(record)
         try:
-            written = os.write(self._file, line)
-            if written < len(line):
-                raise OSError(0, "the disk is full")
+            if os.pwrite(self._file, line, self._size) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(self._file)
         except OSError as error:
+            with suppress(OSError):
+                os.ftruncate(self._file, self._size)
             raise self._unwritable(error) from None
         self._number, self._previous = self._number + 1, _digest(line)
+        self._size += len(line)
 
     def _unwritable(self, error: OSError) -> EnvironmentLack:
         return EnvironmentLack(

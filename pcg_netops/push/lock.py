@@ -10,7 +10,7 @@ import fcntl
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -39,8 +39,15 @@ def locked(path: Path, push: str) -> Iterator[Owner | None]:
 
     Raises EnvironmentLack while somebody else holds it, or seems to on another machine.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise EnvironmentLack(
+            f"cannot be written: {error.strerror}",
+            place=str(path),
+            remedy="make room or give permission there",
+        ) from None
     try:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -53,11 +60,13 @@ def locked(path: Path, push: str) -> Iterator[Owner | None]:
         ours = Owner(
             process=os.getpid(), host=socket.gethostname(), since=datetime.now(UTC), push=push
         )
-        _write(file, ours.model_dump_json())
+        with suppress(OSError):  # a full disk: the kernel's lock is what counts
+            _write(file, ours.model_dump_json())
         try:
             yield last
         finally:
-            _write(file, "")
+            with suppress(OSError):
+                _write(file, "")
     finally:
         os.close(file)
 

@@ -15,7 +15,7 @@ from pcg_netops.design.devices import design
 from pcg_netops.design.steering import find_stage, stages
 from pcg_netops.diff import ChangeSet, plan_stages
 from pcg_netops.inventory.workspace import load_workspace
-from pcg_netops.lab.netns import NetnsLab
+from pcg_netops.lab.owned import OwnedLab
 from pcg_netops.push import Operation, PushFailed, Unapproved, Watcher, read_journal
 from pcg_netops.push.driver import Stale
 from pcg_netops.render import render_stage
@@ -100,22 +100,22 @@ def test_a_push_is_unwound_backed_out_and_resumed_while_everybody_can_log_in(
         assert [refused for refused in attempts if refused] == []
 
 
-def running(lab: NetnsLab, nodes: list[str]) -> list[str]:
+def running(lab: OwnedLab, nodes: list[str]) -> list[str]:
     commands = (["vtysh", "-c", "show running-config"], ["nft", "-s", "list", "ruleset"])
     return [lab.run(node, command).stdout for node in nodes for command in commands]
 
 
-def startup(lab: NetnsLab, nodes: list[str]) -> list[str]:
+def startup(lab: OwnedLab, nodes: list[str]) -> list[str]:
     files = ("/var/lib/pcg/nftables.conf", "/var/lib/pcg/frr.conf")
     return [lab.run(node, ["cat", *files]).stdout for node in nodes]
 
 
-def pending(lab: NetnsLab, nodes: list[str]) -> list[str]:
+def pending(lab: OwnedLab, nodes: list[str]) -> list[str]:
     return [n for n in nodes if lab.run(n, ["test", "-e", "/run/pcg/guard"]).returncode == 0]
 
 
 @contextmanager
-def logging_in(lab: NetnsLab, nodes: list[str]) -> Iterator[list[str]]:
+def logging_in(lab: OwnedLab, nodes: list[str]) -> Iterator[list[str]]:
     """Connects to every node's SSH server all the time; "" for each that answers."""
     attempts: list[str] = []
     end = threading.Event()

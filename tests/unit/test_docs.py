@@ -55,6 +55,7 @@ ELSEWHERE = {
     **{
         f"pcg push {arguments}": ("tests/unit/test_push_command.py", test, words)
         for arguments, test, words in (
+            ("build/p5.json --phase p5 --dry-run", "a_dry_run", '"--phase", "build", "--dry-run"'),
             (
                 "build/p4.1.json --phase p4.1 --dry-run",
                 "a_dry_run",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -209,6 +210,28 @@ def test_a_push_that_is_stopped_by_hand_puts_everything_back(
     with closing(operation), pytest.raises(PushFailed, match="stopped by hand"):
         operation.start(load(network.change), Unapproved("a drill"))
     assert held(network, devices) == {"base"}
+
+
+def test_a_journal_that_cannot_be_written_ends_the_push_and_not_its_undoing(
+    network: Network, devices: dict[str, FakeDevice], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def say(text: str) -> None:
+        if text == "applying on hq-border":
+            monkeypatch.setattr("pcg_netops.push.journal.os.fsync", full)
+
+    extras = production(network.workspace, network.ssh_config)
+    operation = Operation(network.workspace, extras, watch=Watcher(say))
+    with closing(operation):
+        with pytest.raises(PushFailed, match="the journal cannot be written: No space left"):
+            operation.start(load(network.change), Unapproved("a drill"))
+        assert held(network, devices) == {"base"}
+        monkeypatch.undo()
+        for name, value in ENVIRONMENT.items():
+            monkeypatch.setenv(name, value)
+        operation.unwind()
 
 
 @pytest.mark.parametrize(
