@@ -346,6 +346,10 @@ def push(
         int,
         typer.Option(min=60, max=7200, help="Seconds after which devices revert by themselves."),
     ] = 120,
+    probe: Annotated[
+        str | None,
+        typer.Option(metavar="PROGRAM", help="Has to succeed after each wave, as BGP and BFD."),
+    ] = None,
     ssh_config: Annotated[
         Path, typer.Option("--ssh-config", help="SSH's configuration file, for jump hosts.")
     ] = Path("~/.ssh/config"),
@@ -368,6 +372,7 @@ def push(
         unwind,
         abandon,
         timer,
+        probe,
         ssh_config,
     )
     run_push(workspace, asked)

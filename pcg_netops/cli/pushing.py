@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ class Asked:
     unwind: bool
     abandon: str | None
     timer_s: int
+    probe: str | None
     ssh_config: Path
 
 
@@ -54,8 +56,11 @@ def push(root: Path, asked: Asked) -> None:
         approvals = Unapproved(asked.unapproved)
     extras = production(workspace, asked.ssh_config)
     try:
-        with _watching() as watch, closing(Operation(workspace, extras, watch=watch)) as operation:
-            said = list(_done(operation, change, approvals, asked))
+        with _watching() as watch:
+            probe = _program(asked.probe)
+            operation = Operation(workspace, extras, watch=watch, probe=probe)
+            with closing(operation):
+                said = list(_done(operation, change, approvals, asked))
     except PushFailed as error:
         for name, holds in error.holds.items():
             typer.echo(f"{name:<24} {holds.words}")
@@ -110,6 +115,16 @@ def _change(workspace: Workspace, asked: Asked) -> ChangeSet | None:
             remedy="name the change set of the phase that you mean",
         )
     return change
+
+
+def _program(name: str | None) -> str:
+    """Where a program is. Raises InputError if it is nowhere."""
+    if name is None:
+        return ""
+    found = shutil.which(name)
+    if found is None:
+        raise InputError("is no program that can be run", place=name, remedy="look at --probe")
+    return found
 
 
 @contextmanager

@@ -45,8 +45,11 @@ def describe_lab(
     network = workspace.network
     router = next(iter(network.nodes))
     versions = {"Python": platform.python_version()}
-    for name, command in (_VERSIONS | (_OF_TUNNELS if lab.ipsec else {})).items():
-        lines = lab.run(router, command).stdout.splitlines()
+    ends = [device.name for device in devices.values() if device.tunnels]
+    asked = [(router, *one) for one in _VERSIONS.items()]
+    asked += [(node, *one) for node in ends[:1] for one in _OF_TUNNELS.items()]
+    for node, name, command in asked:
+        lines = lab.run(node, command).stdout.splitlines()
         versions[name] = lines[0].strip() if lines else "unknown"
     return LabEvidence(
         backend=lab.backend,

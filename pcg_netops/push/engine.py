@@ -160,12 +160,12 @@ class Push:
 
     def _gate(self) -> None:
         """Wait until the network is well. Raises PushError if it does not become so in time."""
-        touched = self._holding(Holds.UNCONFIRMED, Holds.INTENDED)
-        touched = [name for name in touched if name in self.health.planned]
-        if not touched:
+        changed = self._holding(Holds.UNCONFIRMED, Holds.INTENDED)
+        touched = [name for name in changed if name in self.health.planned]
+        if not touched and not self.health.probe:
             return
         complete = not self._holding(Holds.BASE)
-        self._before_act(Act.GATE, touched)
+        self._before_act(Act.GATE, changed)
         deadline = time.monotonic() + self.health.patience_s
         while missing := self.health.missing(
             self._before, self._read_sessions(touched), complete=complete
@@ -175,7 +175,8 @@ class Push:
                 raise PushError(said, place="gate")
             self._in_time()
             time.sleep(_POLL_S)
-        self._after_act(Act.GATE, touched, Answers({}, {}))
+        self.health.try_services(changed)
+        self._after_act(Act.GATE, changed, Answers({}, {}))
 
     def _read_sessions(self, names: Collection[str]) -> Sessions:
         answers = self.fleet.everywhere(names, "gate", tasks.sessions)

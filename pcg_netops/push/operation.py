@@ -77,11 +77,12 @@ class Operation:
         watch: Watcher | None = None,
         timing: Timing | None = None,
         settle_s: float = Health.patience_s,
+        probe: str = "",
     ) -> None:
         """`extras` is `production(workspace)`, or what else connections need.
 
         Journals go to `folder`, by default `build/<network>/pushes` of the workspace. `settle_s` is
-        how long BGP and BFD may take to come up after a wave.
+        how long BGP and BFD may take to come up after a wave, and then the program `probe` to end.
         """
         self._workspace = workspace
         self._folder = folder or workspace.root / "build" / workspace.network.name / "pushes"
@@ -89,6 +90,7 @@ class Operation:
         self._watch = watch or Watcher()
         self._timing = timing
         self._settle_s = settle_s
+        self._probe = probe
 
     def check(self, change: ChangeSet, selection: Selection | None = None) -> Mapping[str, Facts]:
         """What each device is, up to the first write. Raises what `Push.preflight` does."""
@@ -223,7 +225,9 @@ class Operation:
         _, cutover = workspace.cutover(change.cutover)
         stage = find_stage(stages(cutover, workspace.services), change.after)
         whole = len(changes) == len(change.devices)
-        health = Health(planned_sessions(design(workspace, stage)), self._settle_s, whole)
+        health = Health(
+            planned_sessions(design(workspace, stage)), self._settle_s, whole, self._probe
+        )
         timing = self._timing or Timing(timer_s, revert_s=timer_s + 60)
         return Push(self._fleet, changes, waves, self._watch, log, timing, health)
 

@@ -15,8 +15,15 @@ pytestmark = pytest.mark.lab
 
 def test_a_network_with_other_platforms_is_rehearsed_with_stand_ins(tmp_path: Path) -> None:
     production = small(hq_border="iosxe", cloud_north="junos")
-    evidence = rehearse(production, None, tmp_path, Progress(lambda _: None, lambda _: None))
-    assert evidence.verdict is Verdict.PASS, evidence.problems
+    for attempt in range(3):  # where the machine stood still, it is measured again
+        run_dir = tmp_path / f"run{attempt}"
+        run_dir.mkdir()
+        evidence = rehearse(production, None, run_dir, Progress(lambda _: None, lambda _: None))
+        if evidence.verdict is not Verdict.INCOMPLETE:
+            break
+    reasons = [f.reason for s in evidence.steps for v in s.services for f in v.flows if f.reason]
+    reasons += [item.reason for step in evidence.steps for item in step.forbidden if item.reason]
+    assert evidence.verdict is Verdict.PASS, (evidence.problems, reasons)
     ran = {name for name in evidence.artifacts if name.startswith("move/hq-border/")}
     assert ran == {"move/hq-border/frr.conf", "move/hq-border/nftables.conf"}
     assert "move/hq-border/iosxe.conf" in evidence.not_run

@@ -294,6 +294,24 @@ def test_a_session_that_a_wave_costs_brings_everything_back(
     assert not [line for line in devices["hq-border"].received if line == "configure terminal"]
 
 
+def test_what_a_site_tries_after_each_wave_decides_too(
+    network: Network, devices: dict[str, FakeDevice], pcg: Pcg, tmp_path: Path
+) -> None:
+    probe, tried = tmp_path / "try services", tmp_path / "tried"
+    probe.write_text(
+        f'#!/bin/sh\necho "$@" >>"{tried}"\n[ $# -lt 2 ] || {{ echo voice is silent; exit 7; }}\n'
+    )
+    probe.chmod(0o700)
+    push = (str(network.change), "--phase", "build", *REASON, "--probe")
+    done = pcg(*network.arguments(*push, str(probe)))
+    assert done.code == 1
+    assert f"{probe} failed with 7:\nvoice is silent" in done.err
+    assert tried.read_text() == "cloud-north\ncloud-north health-net\n"
+    assert held(network, devices) == {"base"}
+    done = pcg(*network.arguments(*push, "no-such-program"))
+    assert (done.code, "no-such-program: is no program that can be run" in done.err) == (2, True)
+
+
 def test_a_journal_that_was_altered_is_refused_and_one_that_was_cut_off_is_not(
     tmp_path: Path,
 ) -> None:
