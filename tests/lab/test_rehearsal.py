@@ -340,5 +340,6 @@ def test_the_demonstration_passes(tmp_path: Path) -> None:
         "domain to domain",
         "partner to partner",
         "exchange to exchange",
+        "beside a tunnel",
         "anywhere to management",
     }
