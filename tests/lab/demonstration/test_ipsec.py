@@ -5,24 +5,17 @@ from __future__ import annotations
 import json
 import socket
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from ipaddress import IPv4Address
-from pathlib import Path
 
 import pytest
 
-from pcg_netops.cutover.bench import boot, pusher_for, wait_converged
-from pcg_netops.design.devices import design
-from pcg_netops.design.steering import find_stage, stages
+from pcg_netops.cutover.bench import pusher_for
 from pcg_netops.errors import LabError, PushError
-from pcg_netops.inventory.workspace import Workspace, load_workspace
 from pcg_netops.lab.base import Fault
-from pcg_netops.lab.owned import OwnedLab
 from pcg_netops.lab.pki import Authority
-from pcg_netops.model.device import Device
-from pcg_netops.render import Artifact, Artifacts, render_stage
-from tests.conftest import REPOSITORY
+from pcg_netops.render import Artifact, Artifacts
+from tests.lab.demonstration.conftest import Running
 
 pytestmark = pytest.mark.lab
 
@@ -31,49 +24,21 @@ ETH_P_ALL, ETH_P_IP = 3, 0x0800
 PATIENCE_S = 15.0
 
 
-@dataclass(frozen=True)
-class Running:
-    """The demonstration's network while both exchanges are up."""
-
-    workspace: Workspace
-    devices: dict[str, Device]
-    artifacts: Artifacts
-    lab: OwnedLab
-    folder: Path
-
-    def said(self, node: str, *argv: str) -> str:
-        done = self.lab.run(node, argv)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def session(self) -> tuple[str, int]:
-        """State of the BGP session inside the gateway's tunnel, and how often it was lost."""
-        peer = next(s.peer_address for s in self._bgp(GATEWAY) if s.peer == HUB)
-        text = self.said(GATEWAY, "vtysh", "-c", f"show bgp neighbors {peer} json")
-        about = json.loads(text)[str(peer)]
-        return about["bgpState"], about["connectionsDropped"]
-
-    def _bgp(self, node: str):  # type: ignore[no-untyped-def]
-        bgp = self.devices[node].bgp
-        assert bgp
-        return bgp.sessions
-
-    def keys(self, node: str) -> set[str]:
-        """What marks the keys in use (the SPIs), of the tunnel's packets and of IKE."""
-        lines = self.said(node, "swanctl", "--list-sas").splitlines()
-        children = {line.split()[1] for line in lines if line.split()[0] in ("in", "out")}
-        return children | {word for line in lines for word in line.split() if word[-3:-1] == "_i"}
+def bgp_session(running: Running) -> tuple[str, int]:
+    """State of the BGP session inside the gateway's tunnel, and how often it was lost."""
+    bgp = running.devices[GATEWAY].bgp
+    assert bgp
+    peer = next(s.peer_address for s in bgp.sessions if s.peer == HUB)
+    text = running.said(GATEWAY, "vtysh", "-c", f"show bgp neighbors {peer} json")
+    about = json.loads(text)[str(peer)]
+    return about["bgpState"], about["connectionsDropped"]
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    workspace = load_workspace(REPOSITORY)
-    stage = find_stage(stages(workspace.cutover()[1], workspace.services), "p1")
-    devices, artifacts = design(workspace, stage), render_stage(workspace, stage)
-    folder = tmp_path_factory.mktemp("lab")
-    with boot(workspace, devices, artifacts, folder) as lab:
-        wait_converged(lab, devices)
-        yield Running(workspace, devices, artifacts, lab, folder)
+def keys(running: Running, node: str) -> set[str]:
+    """What marks the keys in use (the SPIs), of the tunnel's packets and of IKE."""
+    lines = running.said(node, "swanctl", "--list-sas").splitlines()
+    children = {line.split()[1] for line in lines if line.split()[0] in ("in", "out")}
+    return children | {word for line in lines for word in line.split() if word[-3:-1] == "_i"}
 
 
 def until(wanted: Callable[[], bool]) -> bool:
@@ -117,7 +82,7 @@ def test_between_gateway_and_hub_only_ike_and_esp_are_on_the_wire(running: Runni
     }
     assert packets > 20, "BFD alone sends 20 packets a second each way"
     assert seen <= allowed
-    assert running.session()[0] == "Established"
+    assert bgp_session(running)[0] == "Established"
 
 
 def test_bfd_tells_bgp_of_the_loss_of_every_link_and_tunnel(running: Running) -> None:
@@ -132,12 +97,12 @@ def test_bfd_tells_bgp_of_the_loss_of_every_link_and_tunnel(running: Running) ->
 
 
 def test_new_keys_are_made_while_bgp_runs_on(running: Running) -> None:
-    before, lost = running.keys(GATEWAY), running.session()[1]
+    before, lost = keys(running, GATEWAY), bgp_session(running)[1]
     running.said(GATEWAY, "swanctl", "--rekey", "--child", HUB)
     running.said(GATEWAY, "swanctl", "--rekey", "--ike", HUB)
-    assert until(lambda: not before & running.keys(GATEWAY))
+    assert until(lambda: not before & keys(running, GATEWAY))
     time.sleep(0.5)  # longer than BFD takes to notice that nothing comes through
-    assert running.session() == ("Established", lost)
+    assert bgp_session(running) == ("Established", lost)
 
 
 def test_a_tunnel_whose_keys_cannot_be_renewed_is_given_up_and_comes_back(
@@ -147,10 +112,10 @@ def test_a_tunnel_whose_keys_cannot_be_renewed_is_given_up_and_comes_back(
     with pytest.raises(LabError, match="has no tunnel to 'nowhere'"):
         running.lab.fault(Fault("rekey", GATEWAY, value="nowhere"))
     running.lab.fault(fault)
-    assert until(lambda: running.session()[0] != "Established")
+    assert until(lambda: bgp_session(running)[0] != "Established")
     assert "INSTALLED" not in running.said(GATEWAY, "swanctl", "--list-sas")
     running.lab.heal(fault)
-    assert until(lambda: running.session()[0] == "Established")
+    assert until(lambda: bgp_session(running)[0] == "Established")
 
 
 def test_the_keys_of_a_run_are_on_its_nodes_alone(running: Running) -> None:
@@ -185,7 +150,7 @@ def test_a_changed_tunnel_is_pushed_and_put_back(running: Running) -> None:
         assert "dpd delay 10s" in running.said(GATEWAY, "swanctl", "--list-conns")
     finally:
         pusher.close()
-    assert until(lambda: running.session()[0] == "Established")
+    assert until(lambda: bgp_session(running)[0] == "Established")
 
 
 def test_a_peer_with_a_certificate_of_another_authority_is_refused(running: Running) -> None:

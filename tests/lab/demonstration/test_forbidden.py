@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 import pytest
 
-from pcg_netops.cutover.bench import boot, wait_converged
 from pcg_netops.cutover.evidence import ForbiddenEvidence, Verdict
 from pcg_netops.cutover.forbidden import check_forbidden
-from pcg_netops.design.devices import design
-from pcg_netops.design.steering import Stage, find_stage, stages
-from pcg_netops.inventory.workspace import Workspace, load_workspace
-from pcg_netops.lab.owned import OwnedLab
-from pcg_netops.model.device import Device
 from pcg_netops.model.flow import Protocol
 from pcg_netops.probes.injection import Injection, Injector
-from pcg_netops.render import render_stage
-from tests.conftest import REPOSITORY
+from tests.lab.demonstration.conftest import Running
 
 pytestmark = pytest.mark.lab
 
@@ -33,42 +25,21 @@ KINDS = {
 }
 
 
-@dataclass(frozen=True)
-class Running:
-    """The demonstration's network while both exchanges are up."""
-
-    workspace: Workspace
-    stage: Stage
-    devices: Mapping[str, Device]
-    lab: OwnedLab
-
-    def check(self) -> tuple[ForbiddenEvidence, ...]:
-        network, services = self.workspace.network, self.workspace.services
-        injector = Injector(self.lab)
-        return check_forbidden(self.lab, injector, network, services, self.stage, self.devices)
-
-    @contextmanager
-    def changed(self, node: str, *commands: str) -> Iterator[None]:
-        """Change a node's filter until the end of the block."""
-        try:
-            for command in commands:
-                done = self.lab.run(node, ["nft", command])
-                assert done.returncode == 0, done.stderr
-            yield
-        finally:
-            done = self.lab.run(node, ["nft", "-f", "/var/lib/pcg/nftables.conf"])
-            assert done.returncode == 0, done.stderr
+def check(running: Running) -> tuple[ForbiddenEvidence, ...]:
+    network, services = running.workspace.network, running.workspace.services
+    injector = Injector(running.lab)
+    return check_forbidden(running.lab, injector, network, services, running.stage, running.devices)
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    workspace = load_workspace(REPOSITORY)
-    _, cutover = workspace.cutover()
-    stage = find_stage(stages(cutover, workspace.services), "p1")
-    devices, artifacts = design(workspace, stage), render_stage(workspace, stage)
-    with boot(workspace, devices, artifacts, tmp_path_factory.mktemp("lab")) as lab:
-        wait_converged(lab, devices)
-        yield Running(workspace, stage, devices, lab)
+@contextmanager
+def changed(running: Running, node: str, *commands: str) -> Iterator[None]:
+    """Change a node's filter until the end of the block."""
+    try:
+        for command in commands:
+            running.said(node, "nft", command)
+        yield
+    finally:
+        running.said(node, "nft", "-f", "/var/lib/pcg/nftables.conf")
 
 
 def _told(
@@ -78,7 +49,7 @@ def _told(
 
 
 def test_everything_forbidden_is_tried_everywhere_and_blocked(running: Running) -> None:
-    found = running.check()
+    found = check(running)
     assert {item.kind for item in found} == KINDS
     assert [item for item in found if item.verdict is not Verdict.PASS] == []
     network = running.workspace.network
@@ -96,10 +67,13 @@ def test_everything_forbidden_is_tried_everywhere_and_blocked(running: Running) 
 
 
 def test_an_open_gateway_is_reported(running: Running) -> None:
-    with running.changed(
-        "pcg-a", "flush chain inet pcg forward", "chain inet pcg forward { policy accept; }"
+    with changed(
+        running,
+        "pcg-a",
+        "flush chain inet pcg forward",
+        "chain inet pcg forward { policy accept; }",
     ):
-        found = running.check()
+        found = check(running)
     assert _told(found, lambda item: item.blocked is False) == {
         ("domain to domain", "pcg-a let it through"),
         ("partner to partner", "pcg-a let it through"),
@@ -109,8 +83,8 @@ def test_an_open_gateway_is_reported(running: Running) -> None:
 
 def test_an_open_edge_is_reported(running: Running) -> None:
     opened = 'insert rule inet pcg forward iifname != "eth0" oifname != "eth0" accept'
-    with running.changed("dc1-edge1", opened):
-        found = running.check()
+    with changed(running, "dc1-edge1", opened):
+        found = check(running)
     leaks = [item for item in found if item.blocked is False]
     assert {(item.kind, item.reason) for item in leaks} == {
         ("exchange to exchange", "dc1-edge1 let it through")
@@ -125,8 +99,8 @@ def test_an_edge_that_lets_an_exchange_pretend_to_be_the_organisation_is_reporte
 ) -> None:
     """Only sources of the organisation's own are let through, from wherever they come."""
     opened = 'insert rule inet pcg forward ip saddr 192.0.2.0/26 oifname != "eth0" accept'
-    with running.changed("dc1-edge1", opened):
-        found = running.check()
+    with changed(running, "dc1-edge1", opened):
+        found = check(running)
     leaks = [item for item in found if item.blocked is False]
     assert {(item.kind, item.reason) for item in leaks} == {
         ("exchange to exchange", "dc1-edge1 let it through")
@@ -137,16 +111,16 @@ def test_an_edge_that_lets_an_exchange_pretend_to_be_the_organisation_is_reporte
 @pytest.mark.parametrize("node", ["psnp-hub-a", "psn-core"])
 def test_a_cable_that_takes_more_than_tunnels_is_reported(running: Running, node: str) -> None:
     opened = 'insert rule inet pcg forward iifname != "eth0" oifname != "eth0" accept'
-    with running.changed(node, opened):
-        found = running.check()
+    with changed(running, node, opened):
+        found = check(running)
     assert _told(found, lambda item: item.blocked is False) == {
         ("beside a tunnel", f"{node} let it through")
     }
 
 
 def test_a_log_in_from_a_site_is_reported(running: Running) -> None:
-    with running.changed("dc1-edge1", "insert rule inet pcg input tcp dport 22 accept"):
-        found = running.check()
+    with changed(running, "dc1-edge1", "insert rule inet pcg input tcp dport 22 accept"):
+        found = check(running)
     assert _told(found, lambda item: item.blocked is False) == {
         ("anywhere to management", "answered by dc1-edge1")
     }
@@ -154,8 +128,8 @@ def test_a_log_in_from_a_site_is_reported(running: Running) -> None:
 
 
 def test_a_device_that_passes_nothing_was_not_tested(running: Running) -> None:
-    with running.changed("pcg-a", "insert rule inet pcg forward drop"):
-        found = running.check()
+    with changed(running, "pcg-a", "insert rule inet pcg forward drop"):
+        found = check(running)
     untested = [item for item in found if item.name.endswith(" to pcg-a")]
     assert untested
     assert {item.verdict for item in untested} == {Verdict.INCOMPLETE}
