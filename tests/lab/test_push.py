@@ -6,14 +6,17 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from ipaddress import IPv4Address
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pcg_netops.cutover.bench import boot, lab_secrets, pusher_for, wait_converged
+from pcg_netops.cutover.bench import boot, lab_secrets, pusher_for, reaching, wait_converged
 from pcg_netops.design.devices import design
 from pcg_netops.design.steering import Stage, stages
+from pcg_netops.diff import changed_files
 from pcg_netops.errors import PushError
 from pcg_netops.inventory.workspace import Workspace, load_workspace
 from pcg_netops.lab.owned import OwnedLab
@@ -63,6 +66,15 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def pusher(running: Running) -> Iterator[Pusher]:
     with closing(pusher_for(running.workspace, running.lab)) as pusher:
         yield pusher
+
+
+@pytest.fixture(scope="module")
+def built(running: Running) -> list[str]:
+    """What is said while the next stage is pushed to every device; later pushes begin there."""
+    said: list[str] = []
+    with closing(pusher_for(running.workspace, running.lab)) as pusher:
+        pusher.push(running.rendered("build"), [NODES[1:], NODES[:1]], said.append)
+    return said
 
 
 def _quiet(_: str) -> None:
@@ -143,12 +155,10 @@ def _replaced(path: Path, text: str) -> Iterator[None]:
 
 
 def test_what_is_pushed_runs_and_is_kept_for_the_next_start(
-    running: Running, pusher: Pusher
+    running: Running, built: list[str], pusher: Pusher
 ) -> None:
-    said: list[str] = []
     artifacts = running.rendered("build")
-    pusher.push(artifacts, [NODES[1:], NODES[:1]], said.append)
-    assert said == [
+    assert built == [
         f"staging on {', '.join((*NODES[1:], NODES[0]))}",
         f"applying on {', '.join(NODES[1:])}",
         "applying on hq-border",
@@ -165,13 +175,13 @@ def test_what_is_pushed_runs_and_is_kept_for_the_next_start(
             assert mode == "600\n"
     wait_converged(running.lab, design(running.workspace, running.named["build"]))
     again = running.state()
-    pusher.push(artifacts, [NODES], said.append)
+    pusher.push(artifacts, [NODES], _quiet)
     assert running.state() == again, "the same push changes nothing"
 
 
+@pytest.mark.usefixtures("built")
 def test_a_push_removes_what_somebody_added_by_hand(running: Running, pusher: Pusher) -> None:
     artifacts = running.rendered("build")
-    pusher.push({"hospital": artifacts["hospital"]}, [["hospital"]], _quiet)
     before = running.state()
     stranger = ["vtysh", "-c", "configure", "-c", "ip prefix-list stranger permit 10.9.0.0/16"]
     assert running.lab.run("hospital", stranger).returncode == 0
@@ -193,12 +203,12 @@ def test_a_push_removes_what_somebody_added_by_hand(running: Running, pusher: Pu
     ],
     ids=["filter", "routing"],
 )
+@pytest.mark.usefixtures("built")
 def test_a_change_behind_our_back_while_we_push_is_found(
     running: Running, pusher: Pusher, change: str, file: str, difference: str
 ) -> None:
     """Somebody works on the device at the same time: what is read back is not what was sent."""
     artifacts = running.rendered("build")
-    pusher.push({"hospital": artifacts["hospital"]}, [["hospital"]], _quiet)
     before = running.state()
     meddle = f"while sleep 0.02; do {change}; done >/dev/null 2>&1 & echo $!"
     meddler = running.lab.run("hospital", ["sh", "-c", meddle]).stdout.strip()
@@ -248,8 +258,12 @@ def test_traffic_leaves_a_gateway_that_is_drained_and_comes_back(
     """The edge prefers cloud-south, and so does the core for what is published."""
     stage = running.named["move"]
     drained = replace(stage, drained=("cloud-south",))
+    held: Artifacts = {}
     for now, gateway in ((stage, "cloud-south"), (drained, "cloud-north"), (stage, "cloud-south")):
-        pusher.push(render_stage(running.workspace, now), [NODES], _quiet)
+        wanted = render_stage(running.workspace, now)
+        changed = changed_files(held, wanted)
+        pusher.push(changed, [list(changed)], _quiet)
+        held = wanted
         devices = design(running.workspace, now)
         wait_converged(running.lab, devices)
         ways = {
@@ -270,10 +284,15 @@ def _wait_until_routed(lab: OwnedLab, node: str, target: IPv4Address, interface:
         time.sleep(0.1)
 
 
-def test_a_device_that_has_no_power_is_named(running: Running, pusher: Pusher) -> None:
+def test_a_device_that_has_no_power_is_named(running: Running) -> None:
+    def in_haste(name: str) -> dict[str, Any]:
+        return reaching(running.lab)(name) | {"dial": partial(running.lab.connect, name, timeout=2)}
+
     running.lab.power_off(["hospital"])
+    secrets = lab_secrets(running.lab.known_hosts.parent)
     try:
-        words = _refused(pusher, running.rendered("build"), "health-net", "hospital")
+        with closing(Pusher(running.workspace, in_haste, secrets)) as pusher:
+            words = _refused(pusher, running.rendered("build"), "health-net", "hospital")
     finally:
         running.lab.power_on(["hospital"])
     assert words.startswith("stage: hospital: ")
