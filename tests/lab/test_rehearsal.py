@@ -16,15 +16,17 @@ from pathlib import Path
 
 import pytest
 
+from pcg_netops.cutover import run
 from pcg_netops.cutover.evidence import Evidence, StepEvidence, StepKind, Verdict
 from pcg_netops.errors import ExitCode
 from pcg_netops.inventory.workspace import load_workspace
-from tests.conftest import PCG, REPOSITORY, copy_small
+from tests.conftest import PCG, REPOSITORY, Pcg, copy_small
 
 pytestmark = pytest.mark.lab
 
 _NOBODY = (sys.executable, "-m", "tests.lab.nobody")
 _LIMIT_S = 240
+OTHERS = {"hq-border": "iosxe", "cloud-north": "junos"}
 
 
 class Session:
@@ -187,15 +189,29 @@ def _give_bfd_time(workspace: Path) -> None:
     path.write_text(slower)
 
 
+def _let_others_make(workspace: Path) -> None:
+    """Two devices of other makers, for which Linux stands in."""
+    path = workspace / "inventory/hosts.yaml"
+    text = path.read_text()
+    for device, platform in OTHERS.items():
+        old, text = text, text.replace(f"{device}: {{", f"{device}: {{platform: {platform}, ")
+        assert text != old
+    path.write_text(text)
+
+
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Finished, Finished]]:
-    """Two rehearsals of the same network at the same time: by whoever tests, and by nobody."""
+    """Two rehearsals of the same network at the same time: by whoever tests, and by nobody.
+
+    In nobody's network, two of the devices are of other makers.
+    """
     ours = tmp_path_factory.mktemp("rehearsal")
     theirs = Path(tempfile.mkdtemp(prefix="pcg-nobody-"))
     copy_small(ours / "workspace")
     copy_small(theirs / "workspace")
     for workspace in (ours / "workspace", theirs / "workspace"):
         _give_bfd_time(workspace)
+    _let_others_make(theirs / "workspace")
     theirs.chmod(0o777)
     (theirs / "build").mkdir(0o777)
     (theirs / "build").chmod(0o777)
@@ -244,7 +260,19 @@ def test_what_was_pushed_is_in_the_evidence(pair: tuple[Finished, Finished]) -> 
     assert "\n+ set local-preference 300\n" in moved.text
     assert pair[0].evidence.artifacts["move/hq-border/frr.conf"] == moved.sha256
     assert steps["before"].diffs == ()
-    assert pair[0].evidence.artifacts == pair[1].evidence.artifacts
+
+
+def test_other_makers_devices_are_rehearsed_with_stand_ins_and_told_apart(
+    pair: tuple[Finished, Finished],
+) -> None:
+    ours, theirs = (finished.evidence for finished in pair)
+    ran = {name for name in theirs.artifacts if name.startswith("move/hq-border/")}
+    assert ran == {"move/hq-border/frr.conf", "move/hq-border/nftables.conf"}
+    assert theirs.artifacts == ours.artifacts
+    assert "move/hq-border/iosxe.conf" in theirs.not_run
+    assert {d.device: d.platform for d in theirs.devices if d.ran != d.platform} == OTHERS
+    assert ours.not_run == {}
+    assert all(d.ran == d.platform for d in ours.devices)
 
 
 def test_nothing_is_left_after_a_normal_end(pair: tuple[Finished, Finished]) -> None:
@@ -274,7 +302,7 @@ def test_nothing_is_left_two_seconds_after_it_was_stopped(
 
 
 def test_a_forgotten_allow_list_fails_and_names_the_services(
-    workspace: Path, tmp_path: Path
+    workspace: Path, pcg: Pcg, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The partner was never told of the new exchange's addresses: what it lets in must show."""
     path = workspace / "inventory/cutovers/to-cloud.yaml"
@@ -283,14 +311,13 @@ def test_a_forgotten_allow_list_fails_and_names_the_services(
     # A short rehearsal: nothing after the move, and the faults before it.
     text = text[: text.index("  leave:")] + "rehearsal: {fail_after: build, roll_back: build}\n"
     path.write_text(text)
-    session = Session(workspace, tmp_path / "build")
-    try:
-        finished = _finished(session, session.first_step)
-    finally:
-        session.close()
-    assert (finished.code, finished.err) == (1, "")
-    assert "verdict: FAIL after " in finished.out
-    *others, move = finished.evidence.steps
+    monkeypatch.setattr(run, "_SETTLE_LIMIT_S", 6.0)  # what is waited for here never comes
+    done = pcg("rehearse")
+    assert (done.code, done.err) == (1, "")
+    assert "verdict: FAIL after " in done.out
+    (run_dir,) = (workspace / "build").glob("*/*")
+    evidence = Evidence.model_validate_json((run_dir / "evidence.json").read_text())
+    *others, move = evidence.steps
     assert {step.verdict for step in others} == {Verdict.PASS}
     assert (move.name, move.verdict) == ("move", Verdict.FAIL)
     assert set(move.problems) == {
@@ -298,10 +325,10 @@ def test_a_forgotten_allow_list_fails_and_names_the_services(
         "telemetry/out/hq/udp-9000: no answer",
     }
     for problem in move.problems:
-        assert f"  move: {problem}\n" in finished.out
+        assert f"  move: {problem}\n" in done.out
     failed = {flow.flow for s in move.services for flow in s.flows if flow.verdict is Verdict.FAIL}
     assert failed == {"dispatch/out/hq/tcp-8443", "telemetry/out/hq/udp-9000"}
-    report = (finished.run_dir / "index.html").read_text()
+    report = (run_dir / "index.html").read_text()
     assert "dispatch" in report
 
 
