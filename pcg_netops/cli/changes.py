@@ -12,7 +12,7 @@ import typer
 from pcg_netops.cli.output import print_diff
 from pcg_netops.cutover.plan import waves
 from pcg_netops.design.devices import design
-from pcg_netops.design.steering import Stage, find_stage
+from pcg_netops.design.steering import find_stage, stages
 from pcg_netops.diff import (
     ChangeSet,
     DeviceChange,
@@ -21,7 +21,7 @@ from pcg_netops.diff import (
     save,
 )
 from pcg_netops.errors import InputError
-from pcg_netops.inventory.workspace import Workspace
+from pcg_netops.inventory.workspace import load_workspace
 from pcg_netops.inventory.yamlfile import did_you_mean
 from pcg_netops.push.digests import key_file, users_key, with_digests
 from pcg_netops.push.secrets import Secrets, looked_up
@@ -43,18 +43,16 @@ class Choice:
 
 
 def show_changes(
-    workspace: Workspace,
-    cutover: str,
-    stages: tuple[Stage, ...],
-    choice: Choice,
-    commands: bool,
-    output: Path | None,
+    root: Path, cutover_name: str | None, choice: Choice, commands: bool, output: Path | None
 ) -> None:
     """Print the comparison, or with `commands` what is sent; with `output` write the change set."""
+    workspace = load_workspace(root)
+    name, cutover = workspace.cutover(cutover_name)
+    planned = stages(cutover, workspace.services)
     if choice.before is None and choice.running is None:
         raise InputError("nothing to compare with", remedy="give --from PHASE or --running FOLDER")
-    after = find_stage(stages, choice.after)
-    before = find_stage(stages, choice.before) if choice.before else after
+    after = find_stage(planned, choice.after)
+    before = find_stage(planned, choice.before) if choice.before else after
     renderer = StageRenderer(workspace)
     old, new = (_of_host(renderer.render(stage), choice.host) for stage in (before, after))
     platforms = {name: device.platform for name, device in design(workspace, after).items()}
@@ -71,7 +69,7 @@ def show_changes(
         order = waves(workspace.network, before, after, [c.device for c in changes])
         change_set = ChangeSet(
             network=workspace.network.name,
-            cutover=cutover,
+            cutover=name,
             before=before.name if choice.running is None else RUNNING,
             after=after.name,
             waves=tuple(wave for wave in order if wave),

@@ -8,14 +8,22 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 import pcg_netops
-from pcg_netops.cli.lab import BackendOption
-from pcg_netops.cli.lab import app as lab_app
+from pcg_netops.cli import hosts, imports, lab
+from pcg_netops.cli.options import (
+    HERE,
+    SSH_CONFIG,
+    BackendOption,
+    CutoverOption,
+    FailOnOption,
+    FindingsOption,
+    FreshOption,
+    SshConfigOption,
+    WorkspaceOption,
+)
 from pcg_netops.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
     from pcg_netops.cli.reuse import Rendering
-    from pcg_netops.design.steering import Stage
-    from pcg_netops.inventory.workspace import Workspace
 
 app = typer.Typer(
     name="pcg",
@@ -25,29 +33,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.add_typer(lab_app, name="lab")
-import_app = typer.Typer(
-    help="Bring what others keep into the workspace's files.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
-app.add_typer(import_app, name="import")
-
-hosts_app = typer.Typer(
-    help="What devices show before anybody logs in.", no_args_is_help=True, rich_markup_mode=None
-)
-app.add_typer(hosts_app, name="hosts")
-
-WorkspaceOption = Annotated[
-    Path, typer.Option("--workspace", "-w", help="Folder that holds inventory/ and templates/.")
-]
-CutoverOption = Annotated[
-    str | None, typer.Option("--cutover", help="Cutover file's name; needed if there are several.")
-]
-FreshOption = Annotated[
-    bool, typer.Option("--fresh", help="Render anew, also what an earlier run has rendered.")
-]
-HERE = Path()
+app.add_typer(lab.app, name="lab")
+app.add_typer(imports.app, name="import")
+app.add_typer(hosts.app, name="hosts")
 
 
 def _version(wanted: bool) -> None:
@@ -63,15 +51,6 @@ def _root(
     ] = False,
 ) -> None:
     pass
-
-
-def _stages(workspace: Path, cutover: str | None) -> tuple[Workspace, tuple[Stage, ...]]:
-    from pcg_netops.design.steering import stages
-    from pcg_netops.inventory.workspace import load_workspace
-
-    loaded = load_workspace(workspace)
-    _, chosen = loaded.cutover(cutover)
-    return loaded, stages(chosen, loaded.services)
 
 
 def _say_reused(rendering: Rendering) -> None:
@@ -115,13 +94,8 @@ def init(
 @app.command()
 def check(
     workspace: WorkspaceOption = HERE,
-    form: Annotated[
-        Literal["text", "json", "sarif"], typer.Option("--format", help="How to write findings.")
-    ] = "text",
-    fail_on: Annotated[
-        Literal["error", "warning", "note"],
-        typer.Option("--fail-on", help="Exit with 1 on findings that are at least this bad."),
-    ] = "error",
+    form: FindingsOption = "text",
+    fail_on: FailOnOption = "error",
 ) -> None:
     """Read the workspace, render every stage of every cutover; report all wrong or unwise."""
     from pcg_netops.audit.finding import Severity
@@ -135,13 +109,8 @@ def check(
 def audit(
     phase: Annotated[str | None, typer.Option(help="Phase or wave; default: all.")] = None,
     workspace: WorkspaceOption = HERE,
-    form: Annotated[
-        Literal["text", "json", "sarif"], typer.Option("--format", help="How to write findings.")
-    ] = "text",
-    fail_on: Annotated[
-        Literal["error", "warning", "note"],
-        typer.Option("--fail-on", help="Exit with 1 on findings that are at least this bad."),
-    ] = "error",
+    form: FindingsOption = "text",
+    fail_on: FailOnOption = "error",
 ) -> None:
     """Hold every device's design and rendered files, at every stage, to the hardening rules."""
     from pcg_netops.audit.finding import Severity
@@ -257,9 +226,9 @@ def diff(
     if commands or secrets or output is not None or running is not None or before is None:
         from pcg_netops.cli.changes import Choice, show_changes
 
-        loaded, all_stages = _stages(workspace, cutover)  # never reused: this is what is approved
+        # Never reused: this is what is approved.
         choice = Choice(before, after, running, host, secrets)
-        show_changes(loaded, loaded.cutover(cutover)[0], all_stages, choice, commands, output)
+        show_changes(workspace, cutover, choice, commands, output)
         return
     from pcg_netops.cli.output import print_diff
     from pcg_netops.cli.reuse import Renderings
@@ -350,9 +319,7 @@ def push(
         str | None,
         typer.Option(metavar="PROGRAM", help="Has to succeed after each wave, as BGP and BFD."),
     ] = None,
-    ssh_config: Annotated[
-        Path, typer.Option("--ssh-config", help="SSH's configuration file, for jump hosts.")
-    ] = Path("~/.ssh/config"),
+    ssh_config: SshConfigOption = SSH_CONFIG,
     workspace: WorkspaceOption = HERE,
 ) -> None:
     """Push an approved change set: every device is changed and confirmed, or none is."""
@@ -376,126 +343,3 @@ def push(
         ssh_config,
     )
     run_push(workspace, asked)
-
-
-@import_app.command()
-def services(
-    file: Annotated[Path, typer.Argument(help="The register: a .csv or .xlsx file.")],
-    sheet: Annotated[str | None, typer.Option(help="Sheet of a workbook with several.")] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check and tell what would change; write nothing.")
-    ] = False,
-    workspace: WorkspaceOption = HERE,
-) -> None:
-    """Bring a service register into services.yaml: all rows that are right, or none."""
-    from pcg_netops.cli.importing import import_services
-
-    import_services(workspace, file, sheet, dry_run=dry_run)
-
-
-@import_app.command()
-def hosts(
-    netbox: Annotated[str, typer.Option(help="Address of the NetBox: https://netbox.example.")],
-    token_from: Annotated[
-        str, typer.Option(help="Where its token is: env:NAME, file:PATH or keyring:SERVICE/USER.")
-    ] = "env:NETBOX_TOKEN",  # noqa: S107  # where it is, not what
-    ca: Annotated[
-        Path | None, typer.Option(help="Certificates to trust in place of the system's.")
-    ] = None,
-    filters: Annotated[
-        list[str] | None, typer.Option("--filter", help="Such as status=active; repeat for more.")
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check and tell what would change; write nothing.")
-    ] = False,
-    workspace: WorkspaceOption = HERE,
-) -> None:
-    """Bring addresses, platforms and groups of the nodes from a NetBox into hosts.yaml."""
-    from pcg_netops.cli.importing import import_hosts
-
-    import_hosts(workspace, netbox, token_from, ca, filters or [], dry_run=dry_run)
-
-
-@lab_app.command()
-def topology(
-    check: Annotated[
-        bool, typer.Option("--check", help="Only say whether it is up to date.")
-    ] = False,
-    workspace: WorkspaceOption = HERE,
-    cutover: CutoverOption = None,
-) -> None:
-    """Write the containerlab topology of the network, with the first stage's startup files."""
-    from pcg_netops.cutover.bench import stand_ins, topology_of, write_startup
-    from pcg_netops.design.devices import design
-    from pcg_netops.files import write_whole
-    from pcg_netops.lab.topology import to_yaml
-    from pcg_netops.render import render_stage
-
-    loaded, all_stages = _stages(workspace, cutover)
-    folder = loaded.root / "simulations" / loaded.network.name
-    path = folder / "topology.clab.yml"
-    text = to_yaml(topology_of(loaded, design(loaded, all_stages[0])))
-    if check:
-        if not path.is_file() or path.read_text(encoding="utf-8") != text:
-            raise InputError(
-                "is not what the inventory describes",
-                place=path.relative_to(loaded.root).as_posix(),
-                remedy="run: pcg lab topology",
-            )
-        typer.echo("up to date")
-        return
-    write_whole(path, text)
-    write_startup(folder, render_stage(stand_ins(loaded), all_stages[0]))
-    typer.echo(f"wrote {path.relative_to(loaded.root)} and the startup files beside it")
-
-
-@lab_app.command()
-def export(
-    folder: Annotated[Path, typer.Argument(help="New folder to write.")],
-    target: Annotated[
-        Literal["containerlab", "clabernetes"], typer.Option("--to", help="What will run it.")
-    ],
-    topology: Annotated[
-        Path | None, typer.Option(help="A topology file; default: the workspace's own network.")
-    ] = None,
-    api: Annotated[
-        Literal["c9s", "legacy"],
-        typer.Option(help="Clabernetes from 0.7 on (c9s.run), or before it."),
-    ] = "c9s",
-    namespace: Annotated[
-        str | None, typer.Option(help="Of Kubernetes; default: pcg- and the lab's name.")
-    ] = None,
-    image: Annotated[
-        str | None, typer.Option(help="Where nodes get the node image: NAME:TAG.")
-    ] = None,
-    ssh_key: Annotated[
-        Path | None, typer.Option(help="Public key that may log in on the nodes.")
-    ] = None,
-    workspace: WorkspaceOption = HERE,
-    cutover: CutoverOption = None,
-) -> None:
-    """Write a lab as a folder that containerlab deploys, or manifests for Clabernetes."""
-    from pcg_netops.cli.exporting import APIS, Choice
-    from pcg_netops.cli.exporting import export as write
-    from pcg_netops.inventory.workspace import load_workspace
-
-    choice = Choice(folder, target, APIS[api], namespace, ssh_key)
-    own = None if topology else (load_workspace(workspace), cutover)
-    write(choice, own, topology, image)
-
-
-@hosts_app.command()
-def trust(
-    names: Annotated[list[str] | None, typer.Argument(help="Which; otherwise all.")] = None,
-    workspace: WorkspaceOption = HERE,
-    write: Annotated[
-        bool, typer.Option("--write", help="Write new keys to inventory/known_hosts.")
-    ] = False,
-    ssh_config: Annotated[
-        Path, typer.Option("--ssh-config", help="SSH's configuration file, for jump hosts.")
-    ] = Path("~/.ssh/config"),
-) -> None:
-    """Show the host keys of devices, and trust new ones only if asked to."""
-    from pcg_netops.cli.trusting import trust
-
-    raise typer.Exit(trust(workspace, names or [], ssh_config, write=write))

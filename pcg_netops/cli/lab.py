@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from pcg_netops.cli import lab_files
+from pcg_netops.cli.options import BackendOption
 from pcg_netops.errors import ExitCode, InputError
 from pcg_netops.lab.base import Direction, FaultKind
 
@@ -14,13 +16,10 @@ if TYPE_CHECKING:
     from pcg_netops.lab.running import RunningLab
 
 app = typer.Typer(help="The virtual network.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(lab_files.app)  # without a name: its commands become those of `pcg lab`
 
 Format = Literal["table", "json"]
 FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How to write it.")]
-Backend = Literal["netns", "containerlab"]
-BackendOption = Annotated[
-    Backend, typer.Option(help="This machine's own programs, or containers of containerlab.")
-]
 LabOption = Annotated[
     str | None,
     typer.Option(
