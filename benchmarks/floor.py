@@ -14,7 +14,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -59,11 +59,7 @@ def main(folder: Path) -> None:
     )
     with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(lambda node: start(node, plan, folder), nodes))
-    deadline = time.monotonic() + LIMIT_S
-    for node, prefixes in plan["routes"].items():
-        while routes(node) != set(prefixes):
-            assert time.monotonic() < deadline, f"{node} has not the routes of the design"
-            time.sleep(0.02)
+    wait(plan["routes"], lambda node: ["ip", "-n", node])
 
 
 def batch(lines: Sequence[str], node: str | None = None) -> None:
@@ -86,9 +82,18 @@ def start(node: str, plan: dict[str, Any], folder: Path) -> None:
         subprocess.run(command, check=True, stdout=log, stderr=log)
 
 
-def routes(node: str) -> set[str]:
+def wait(wanted: dict[str, list[str]], ip: Callable[[str], list[str]]) -> None:
+    """Until every router's kernel has its routes; `ip` is how a router's `ip` is called."""
+    deadline = time.monotonic() + LIMIT_S
+    for node, prefixes in wanted.items():
+        while routes(ip(node)) != set(prefixes):
+            assert time.monotonic() < deadline, f"{node} has not the routes of the design"
+            time.sleep(0.02)
+
+
+def routes(ip: list[str]) -> set[str]:
     """What BGP put into a node's kernel; a single address is written without a length."""
-    command = ["ip", "-n", node, "-j", "route", "show", "proto", "bgp"]
+    command = [*ip, "-j", "route", "show", "proto", "bgp"]
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return {route["dst"] for route in json.loads(printed or "[]")}
 

@@ -2,8 +2,8 @@
 
 From nothing to every prefix in every kernel's table; a process of Python's own is part of it. The
 floor is the same daemons with the same files, started by hand in bare network namespaces
-(`floor.py`): no management network, no SSH, no read-only view of the machine. It does not measure
-other lab tools. `--cycles` and `--kills` start and end, or kill at
+(`floor.py`): no management network, no SSH, no read-only view of the machine. Other lab tools that
+are installed come up beside it (`peers.py`). `--cycles` and `--kills` start and end, or kill at
 random moments, that many labs, and compare the machine before and after.
 """
 
@@ -28,7 +28,8 @@ from typing import Any
 REPOSITORY = Path(__file__).parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
-from tests.lab.small import loopback, ring, wait_for_routes  # noqa: E402  the repository is no package
+from benchmarks.peers import DEBIANS_PYTHON, Peers  # noqa: E402  the repository is no package
+from tests.lab.small import loopback, ring, wait_for_routes  # noqa: E402
 
 UNSHARE = (
     *("unshare", "--user", "--map-root-user", "--net", "--mount", "--pid", "--uts", "--ipc"),
@@ -36,6 +37,7 @@ UNSHARE = (
 )
 TARGET_RATIO = 1.3
 LIMIT_S = 300.0
+PEERS_HELP = "the interpreter that imports the other lab tools (default: %(default)s)"
 
 
 def main() -> None:
@@ -44,6 +46,7 @@ def main() -> None:
     parser.add_argument("--nodes", type=int, nargs="*", default=[10, 50])
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--without-floor", action="store_true")
+    parser.add_argument("--peers-python", default=DEBIANS_PYTHON, metavar="PATH", help=PEERS_HELP)
     parser.add_argument("--cycles", type=int, default=0)
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--one", nargs=2, metavar=("FOLDER", "NODES"), help=argparse.SUPPRESS)
@@ -52,15 +55,16 @@ def main() -> None:
         one(Path(options.one[0]), int(options.one[1]))
         return
     for count in options.nodes:
-        measure(count, options.runs, floor=not options.without_floor)
+        peers = Peers(options.peers_python, UNSHARE)
+        measure(count, options.runs, peers, floor=not options.without_floor)
     if options.cycles:
         repeat(options.cycles, "cycles", cycle)
     if options.kills:
         repeat(options.kills, "kills", kill)
 
 
-def measure(count: int, runs: int, *, floor: bool) -> None:
-    """Both ways in turn, so that what else the machine does hits both alike."""
+def measure(count: int, runs: int, peers: Peers, *, floor: bool) -> None:
+    """All ways in turn, so that what else the machine does hits all alike."""
     labs: list[dict[str, float]] = []
     floors: list[float] = []
     for _ in range(runs):
@@ -69,6 +73,7 @@ def measure(count: int, runs: int, *, floor: bool) -> None:
         if floor:
             with tempfile.TemporaryDirectory(prefix="pcg-") as folder:
                 floors.append(floor_seconds(Path(folder), count))
+        peers.run(lambda folder: write_plan(folder, count))
     print(f"{count} nodes, {runs} runs: median (least to most)")
     for name, unit in (("up", "s"), ("converged", "s"), ("down", "s"), ("memory", "MB")):
         show(name, unit, [figures[name] for figures in labs])
@@ -76,6 +81,7 @@ def measure(count: int, runs: int, *, floor: bool) -> None:
         show("floor", "s", floors)
         ratio = median(figures["converged"] for figures in labs) / median(floors)
         print(f"  {'ratio':<10} {ratio:8.2f} (at most {TARGET_RATIO})")
+    peers.show(median(figures["converged"] for figures in labs))
 
 
 def show(name: str, unit: str, values: Sequence[float]) -> None:
@@ -112,8 +118,8 @@ def one(folder: Path, count: int) -> None:
     print(json.dumps({"down": time.monotonic() - begun, "memory": memory}), flush=True)
 
 
-def floor_seconds(folder: Path, count: int) -> float:
-    """The same network by hand."""
+def write_plan(folder: Path, count: int) -> None:
+    """The same network for `floor.py` and `peer.py`."""
     topology = ring(folder, count, chords=count // 2)
     plan: dict[str, Any] = {
         "links": [
@@ -126,6 +132,11 @@ def floor_seconds(folder: Path, count: int) -> float:
         },
     }
     (folder / "plan.json").write_text(json.dumps(plan))
+
+
+def floor_seconds(folder: Path, count: int) -> float:
+    """The same network by hand."""
+    write_plan(folder, count)
     command = [*UNSHARE, sys.executable, "-I", str(REPOSITORY / "benchmarks/floor.py"), str(folder)]
     begun = time.monotonic()
     subprocess.run(command, check=True)
