@@ -15,6 +15,7 @@ from pcg_netops.platforms.strongswan import SWANCTL, view
 # Its log and the file that it hands to vtysh would show secrets to others.
 _RELOAD = "python3 /usr/lib/frr/frr-reload.py --log-level error"
 _HEADINGS = ("Lines To Delete", "Lines To Add")
+_ALONE = re.compile(r"\{ ([^{},\n]+) \}")
 
 
 def _frr_residue(printed: str, _: str) -> str:
@@ -29,9 +30,13 @@ def _frr_residue(printed: str, _: str) -> str:
 
 
 def _nft_residue(running: str, wanted: str) -> str:
-    """Both texts are the device's own listing, so any difference is a real one."""
-    texts = (wanted.split("\n"), running.split("\n"))
-    return "\n".join(difflib.unified_diff(*texts, "wanted", "running", lineterm="", n=0))
+    """Both texts are the device's own listing, so any difference is a real one.
+
+    But for a set of one range, into which nft has merged adjacent prefixes: loaded from a listing,
+    as the guard does when it puts back, it is listed without its braces.
+    """
+    before, after = (_ALONE.sub(r"\1", text).split("\n") for text in (wanted, running))
+    return "\n".join(difflib.unified_diff(before, after, "wanted", "running", lineterm="", n=0))
 
 
 def _has(part: str) -> Callable[[Device], bool]:

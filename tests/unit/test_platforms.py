@@ -334,3 +334,15 @@ def test_a_stateful_device_needs_no_rules() -> None:
     )
     for platform in PLATFORMS:
         assert differences(facts_of(empty), READERS[platform](rendered(empty, platform))) == []
+
+
+def test_a_filter_that_was_put_back_is_no_difference_and_another_range_is_one() -> None:
+    """nft lists merged prefixes with braces, and without them once it has loaded that listing."""
+    (delivery,) = (
+        kind.delivery for kind in PLATFORMS["linux"].artifacts if kind.name == "nftables.conf"
+    )
+    assert delivery
+    pushed = "chain forward {\n\tip saddr { 10.20.0.0-10.20.0.47 } accept\n}"
+    put_back = "chain forward {\n\tip saddr 10.20.0.0-10.20.0.47 accept\n}"
+    assert delivery.residue(put_back, pushed) == ""
+    assert "10.20.0.48" in delivery.residue(put_back.replace(".47", ".48"), pushed)
