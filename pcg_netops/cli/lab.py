@@ -57,10 +57,13 @@ def up(
     backend: BackendOption = "netns",
 ) -> None:
     """Start a lab in the background; it stays up until `pcg lab down`."""
+    from pcg_netops.cli.own_topology import provide_startup
     from pcg_netops.lab.backends import prepare
     from pcg_netops.lab.supervisor import start
     from pcg_netops.lab.topology import load
 
+    if provide_startup(topology):
+        typer.echo(f"wrote {topology.parent / 'startup'}, the first stage's configuration")
     layout = prepare(backend, load(topology), topology.resolve().parent, as_host or ())
     for key in layout.ignored if backend == "netns" else ():
         typer.echo(f"not honoured here: {key}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pty
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import typer.main
 
 import pcg_netops
 from pcg_netops.cli.commands import app
+from pcg_netops.cli.own_topology import provide_startup
 from pcg_netops.cutover.bench import lab_secrets
 from tests.conftest import PCG, REPOSITORY, Pcg
 
@@ -172,11 +174,13 @@ def test_an_outdated_topology_is_found(workspace: Path, pcg: Pcg) -> None:
     assert written.out == f"wrote {place} and the startup files beside it\n"
     assert pcg("lab", "topology", "--check").code == 0
     pcg("render", "--out", "out")
+    startup = workspace / "simulations/ambulance/startup"
+    shutil.rmtree(startup)
+    assert provide_startup(workspace / place)  # as `pcg lab up` does in a fresh clone
+    assert not provide_startup(workspace / place)
     values = lab_secrets(workspace / "simulations/ambulance")
     for path in (workspace / "out").rglob("*.conf"):
-        written_too = (
-            workspace / "simulations/ambulance/startup" / path.relative_to(workspace / "out")
-        )
+        written_too = startup / path.relative_to(workspace / "out")
         assert written_too.read_text() == values.fill(path.read_text())
     network = workspace / "inventory/network.yaml"
     network.write_text(network.read_text().replace("mtu: 1400", "mtu: 1300"))
