@@ -39,11 +39,13 @@ def show_labs(labs: Sequence[Record], form: str) -> None:
 def show_nodes(lab: RunningLab, form: str) -> None:
     """One line for each node: its power, its daemons, its sessions."""
     rows: list[dict[str, Any]] = []
-    states = lab.nodes()
+    states, faults = lab.nodes(), lab.faults()
+    frozen = {fault.node for fault in faults if fault.kind == "freeze"}
     for node in lab.record.nodes:
         state = states[node.name]
         programs = sorted(set(state.processes.values()))
-        found = sessions(lab, node.name, programs) if state.powered else {}
+        answers = state.powered and node.name not in frozen
+        found = sessions(lab, node.name, programs) if answers else {}
         rows.append(
             {
                 "name": node.name,
@@ -53,7 +55,7 @@ def show_nodes(lab: RunningLab, form: str) -> None:
             }
         )
     if form == "json":
-        broken = [asdict(fault) for fault in lab.faults()]
+        broken = [asdict(fault) for fault in faults]
         record = lab.record
         _print({"name": record.name, "topology": record.topology, "nodes": rows, "faults": broken})
         return
@@ -68,7 +70,7 @@ def show_nodes(lab: RunningLab, form: str) -> None:
     ]
     typer.echo(f"lab {lab.record.name}, up {_since(lab.record)}, from {lab.record.topology}")
     _table(("Node", "Power", "Programs", "Sessions up"), table)
-    for fault in lab.faults():
+    for fault in faults:
         typer.echo(f"fault: {fault.kind} of {fault.target} {fault.value}".rstrip())
 
 
@@ -89,7 +91,7 @@ def show_inspection(labs: Sequence[RunningLab], form: str) -> None:
             details["name"],
             f"{details['kind']} {details['image']}",
             details["state"],
-            details["ipv4_address"].partition("/")[0],
+            details["ipv4_address"].removesuffix(_NONE).partition("/")[0] or _NONE,
         )
         for nodes in found.values()
         for details in nodes

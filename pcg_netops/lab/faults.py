@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import count
+from typing import IO
 
 from pcg_netops.errors import LabError
 from pcg_netops.lab.base import Fault
@@ -33,6 +34,11 @@ _FIRST = -500  # before every other hook
 _FRR = "/usr/lib/frr"
 _BURST = "16kb"
 _QUEUE_MS = 400
+# `ip` saves these of an interface: family, kind, and which of them.
+_FORGOTTEN = (
+    ("-6", "address", "scope", "global"),
+    *((family, "route", "proto", by) for family in ("-4", "-6") for by in ("boot", "static")),
+)
 
 
 class Faults:
@@ -116,16 +122,67 @@ def _ask(node: Node, *argv: str) -> str:
 
 def _link_down(node: Node, fault: Fault) -> Heal:
     """Both ends lose their carrier at once."""
-    _ask(node, "ip", "link", "set", fault.interface, "down")
-    return lambda: _discard(_ask(node, "ip", "link", "set", fault.interface, "up"))
+    link = ("ip", "link", "set", fault.interface)
+    restore = _kept(node, fault.interface)
+    _ask(node, *link, "down")
+
+    def heal() -> None:
+        _ask(node, *link, "up")
+        restore()
+
+    return heal
+
+
+def _kept(node: Node, interface: str) -> Heal:
+    """What the kernel forgets of an interface that is down, and no daemon brings back."""
+
+    def ip(
+        *arguments: str,
+        stdin: IO[bytes] | int = subprocess.DEVNULL,
+        stdout: IO[bytes] | int = subprocess.DEVNULL,
+    ) -> None:
+        subprocess.run(
+            ["ip", *arguments],
+            stdin=stdin,
+            stdout=stdout,
+            stderr=subprocess.DEVNULL,
+            env=NODE_ENVIRONMENT,
+            timeout=_TIMEOUT_S,
+            check=False,  # without IPv6, or without anything to restore
+        )
+
+    enter(node.namespaces)
+    saved = []
+    for *what, which, value in _FORGOTTEN:
+        file = os.fdopen(os.memfd_create("kept"), "w+b")  # no pipe: `ip` reads it three times
+        ip(*what, "save", "dev", interface, which, value, stdout=file)
+        saved.append((what, file))
+
+    def restore() -> None:
+        enter(node.namespaces)
+        for what, file in saved:
+            with file:
+                file.seek(0)
+                ip(*what, "restore", stdin=file)
+
+    return restore
 
 
 def _carrier(node: Node, fault: Fault) -> Heal:
-    raise LabError(
-        "not available here: the two ends of a cable lose their carrier together",
-        place=fault.target,
-        remedy="use link-down, where both notice, or silent, where neither does",
-    )
+    """This end alone loses its carrier, and with it every packet.
+
+    A cable's ends have one carrier in the kernel. But programs, FRR among them, take an interface
+    for running only if it is not dormant either (RFC 2863), and that each end has for itself.
+    """
+    link = ("ip", "link", "set", "dev", fault.interface)
+    join = _silent(node, fault)
+    _ask(node, *link, "mode", "dormant", "state", "dormant")
+
+    def heal() -> None:
+        join()
+        _ask(node, *link, "mode", "default", "state", "up")
+
+    return heal
 
 
 def _silent(node: Node, fault: Fault) -> Heal:
@@ -194,8 +251,14 @@ def _mtu(node: Node, fault: Fault) -> Heal:
     size = int(_number(fault, 68, 65_535, "an MTU in bytes, such as 1300"))
     _ask(node, "ip", "link", "show", fault.interface)
     before = json.loads(_ask(node, "ip", "-j", "link", "show", fault.interface))[0]["mtu"]
+    restore = _kept(node, fault.interface)  # IPv6 ends below 1280 bytes (RFC 8200, section 5)
     _ask(node, "ip", "link", "set", fault.interface, "mtu", str(size))
-    return lambda: _discard(_ask(node, "ip", "link", "set", fault.interface, "mtu", str(before)))
+
+    def heal() -> None:
+        _ask(node, "ip", "link", "set", fault.interface, "mtu", str(before))
+        restore()
+
+    return heal
 
 
 def _rate(node: Node, fault: Fault) -> Heal:

@@ -124,6 +124,17 @@ def test_a_lab_outlives_the_command_that_started_it(running: Machine) -> None:
     assert "BGP 1/1" in running.pcg("status").out
 
 
+def test_status_does_not_wait_for_a_frozen_node(running: Machine) -> None:
+    assert running.pcg("fault", "freeze", "r2").code == 0
+    try:
+        found = running.json("status")
+    finally:
+        running.pcg("fault", "freeze", "r2", "--heal")
+    assert [fault["kind"] for fault in found["faults"]] == ["freeze"]
+    assert found["nodes"][1]["sessions"] == {}
+    assert found["nodes"][0]["sessions"]["BFD"]["all"] == 1
+
+
 def test_inspect_has_containerlab_s_shape(running: Machine) -> None:
     (nodes,) = running.json("inspect").values()
     assert [node["name"] for node in nodes] == [f"clab-ring-{n}" for n in ("h1", "h2", "r1", "r2")]
@@ -134,6 +145,7 @@ def test_inspect_has_containerlab_s_shape(running: Machine) -> None:
     assert router["absLabPath"] == str(running.folder / "ring.clab.yml")
     assert router["labPath"] == "ring.clab.yml"
     assert nodes[0]["ipv4_address"] == "N/A"
+    assert running.pcg("inspect").out.splitlines()[1].split()[-1] == "N/A"
     assert {"container_id", "image", "kind", "status", "owner"} <= set(router)
 
 
