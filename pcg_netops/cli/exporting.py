@@ -147,11 +147,11 @@ def _write(choice: Choice, topology: Topology, base_dir: Path, images: Path) -> 
         "build": _BUILD.format(image=_image_of(topology)) if ours else "",
         "log_in": _LOG_IN if choice.ssh_key else "",
     }
+    for node, paths in from_elsewhere(topology).items():
+        said = ", ".join(paths)
+        typer.echo(f"not in the folder, taken from the machine it runs on: {node}: {said}")
     if choice.target == "containerlab":
         write_folder(topology, needed, _CONTAINERLAB.format_map(words), choice.folder)
-        for node, paths in from_elsewhere(topology).items():
-            said = ", ".join(paths)
-            typer.echo(f"not in the folder, taken from the machine it runs on: {node}: {said}")
     else:
         namespace = choice.namespace or f"pcg-{topology.name}".lower()
         found = manifests(topology, needed, choice.api, namespace)

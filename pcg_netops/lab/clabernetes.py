@@ -20,6 +20,7 @@ from pcg_netops.errors import InputError
 from pcg_netops.lab.definitions import HOST, LinkDefinition, NodeDefinition, Topology
 from pcg_netops.lab.exporting import File, nodes_of
 from pcg_netops.lab.runnable import BRIDGES, OWN_IMAGE
+from pcg_netops.lab.variables import literal
 
 NAMESPACE_FILE, FILES_FILE, TOPOLOGY_FILE = (
     "00-namespace.yaml",
@@ -286,7 +287,7 @@ def _resource(
         for node, found in maps.items()
     }
     spec = {
-        "definition": {"containerlab": _yaml(document)},
+        "definition": {"containerlab": literal(_yaml(document))},
         "deployment": {"filesFromConfigMap": mounted},
         "expose": {"exposeType": "ClusterIP"},
         "naming": "prefixed",

@@ -21,7 +21,8 @@ from pcg_netops.lab.topology import to_yaml
 TOPOLOGY = "topology.clab.yml"
 IMAGE_FOLDER = "image"
 _START = "node-start.sh"
-_FOLDERS_OF_CONTAINERLAB = "__clab"  # its variables for places that it makes itself
+_NODE_NAME = "__clabNodeName__"
+_FOLDERS_OF_CONTAINERLAB = "__clab"  # its other variables are for places that it makes itself
 _AUTHORIZED = "authorized_keys"
 
 
@@ -47,7 +48,7 @@ def files_of(topology: Topology, base_dir: Path) -> dict[str, tuple[File, ...]]:
     errors: list[InputError] = []
     found: dict[str, tuple[File, ...]] = {}
     for name, node in nodes_of(topology).items():
-        paths = dict.fromkeys(_beside(node))
+        paths = dict.fromkeys(path for path in _sources(name, node) if not _is_of_machine(path))
         try:
             found[name] = tuple(file for path in paths for file in _read(name, path, base_dir))
         except InputError as error:
@@ -60,24 +61,19 @@ def files_of(topology: Topology, base_dir: Path) -> dict[str, tuple[File, ...]]:
 def from_elsewhere(topology: Topology) -> dict[str, tuple[str, ...]]:
     """What nodes take from the machine that they run on, by node: it is not in the folder."""
     found = {
-        name: tuple(p for p in _sources(node) if _is_of_machine(p))
+        name: tuple(p for p in _sources(name, node) if _is_of_machine(p))
         for name, node in nodes_of(topology).items()
     }
     return {name: paths for name, paths in found.items() if paths}
 
 
-def _sources(node: NodeDefinition) -> Iterator[str]:
-    yield from (bind.partition(":")[0] for bind in node.binds)
-    yield from node.env_files
-    if node.license:
-        yield node.license
+def _sources(name: str, node: NodeDefinition) -> Iterator[str]:
     startup = node.startup_config or ""
-    if startup and "\n" not in startup and "://" not in startup:
-        yield startup
-
-
-def _beside(node: NodeDefinition) -> Iterator[str]:
-    return (path for path in _sources(node) if not _is_of_machine(path))
+    if "\n" in startup or "://" in startup:
+        startup = ""
+    paths = [*(bind.partition(":")[0] for bind in node.binds), *node.env_files]
+    paths += [path for path in (node.license, startup) if path]
+    return (path.replace(_NODE_NAME, name) for path in paths)
 
 
 def _is_of_machine(path: str) -> bool:

@@ -35,6 +35,11 @@ def expand(text: str, environment: Mapping[str, str]) -> str:
     return _VARIABLE.sub(value, text)
 
 
+def literal(text: str) -> str:
+    """The text that `expand` turns into this one, whatever the environment."""
+    return text.replace("$", "$$")
+
+
 def magic(text: str, folder: Path, node: str) -> str:
     """The text with containerlab's variables put in; `folder` is the lab's, `clab-<lab>`."""
     for name, value in (

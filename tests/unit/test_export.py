@@ -126,7 +126,12 @@ topology:
   nodes:
     pc:
       group: site
-      binds: [tool:/bin/tool, table:/srv/table, /lib/modules:/lib/modules]
+      binds:
+        - tool:/bin/tool
+        - table:/srv/table
+        - /lib/modules:/lib/modules
+        - __clabNodeName__.conf:/etc/own.conf
+      exec: [sh -c 'echo $$SITE is ${SITE_OF_NOBODY:=here}']
       startup-delay: 3
       stages: {create: {wait-for: [{node: server, stage: create}]}}
     server:
@@ -135,7 +140,17 @@ topology:
 """
 
 
+# What a cluster cannot run.
+_LINKS = """\
+    - type: veth
+      endpoints: [{node: pc, interface: eth2, mac: "02:00:00:00:00:01"}, "server:eth2"]
+    - {type: dummy, endpoint: {node: pc, interface: stub}}
+    - endpoints: ["pc:oob", "mgmt-net:pc-oob"]
+"""
+
+
 def office(folder: Path, text: str = _OFFICE) -> Path:
+    (folder / "pc.conf").write_text("of pc alone\n")
     (folder / "tool").write_text("#!/bin/sh\n")
     (folder / "tool").chmod(0o755)
     (folder / "table").mkdir()
@@ -155,6 +170,7 @@ def test_a_lab_of_others_is_exported_and_what_has_no_effect_is_said(
     assert done.code == 0, done.err
     assert "left out: stages (pc)" in done.out
     assert "left out: startup-delay (pc)" in done.out
+    assert "taken from the machine it runs on: pc: /lib/modules\n" in done.out
     (config_map,) = documents(out / "10-files.yaml")
     (resource,) = documents(out / "20-topology.yaml")
     mounts = {
@@ -162,23 +178,32 @@ def test_a_lab_of_others_is_exported_and_what_has_no_effect_is_said(
         for m in resource["spec"]["deployment"]["filesFromConfigMap"]["pc"]
     }
     assert mounts == {
+        "pc.conf": (b"of pc alone\n", "read"),
         "tool": (b"#!/bin/sh\n", "execute"),
         "table/a-bin": (b"text\n", "read"),
         "table/a.bin": (b"\0\xff", "read"),
     }
     nodes = yaml.safe_load(resource["spec"]["definition"]["containerlab"])["topology"]["nodes"]
     assert nodes["pc"]["env"] == {"SITE": "north"}
+    assert nodes["pc"]["exec"] == ["sh -c 'echo $$SITE is here'"]
     assert nodes["pc"].keys().isdisjoint({"group", "stages", "startup-delay"})
 
 
-def test_a_folder_says_what_it_takes_from_the_machine(tmp_path: Path, pcg: Pcg) -> None:
-    path, out = office(tmp_path), tmp_path / "out"
+def test_a_folder_says_what_it_takes_from_the_machine(
+    tmp_path: Path, pcg: Pcg, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, out = office(tmp_path, _OFFICE + _LINKS), tmp_path / "out"
     done = pcg("lab", "export", str(out), "--to", "containerlab", "--topology", str(path))
     assert done.code == 0, done.err
     assert "taken from the machine it runs on: pc: /lib/modules" in done.out
     assert (out / "table/a.bin").read_bytes() == b"\0\xff"
     assert (out / "tool").stat().st_mode & 0o111
-    assert load(out / "topology.clab.yml") == load(path)
+    assert (out / "pc.conf").read_text() == "of pc alone\n"
+    before = load(path)
+    monkeypatch.setenv("SITE", "elsewhere")
+    after = load(out / "topology.clab.yml")
+    assert after.topology.nodes == before.topology.nodes
+    assert [link.ends for link in after.links] == [link.ends for link in before.links]
 
 
 _CANNOT = """
@@ -222,7 +247,7 @@ def test_files_that_one_config_map_cannot_hold_are_shared_among_several(tmp_path
 
 
 def test_a_missing_file_and_one_outside_are_both_named(tmp_path: Path) -> None:
-    text = _OFFICE.replace("tool:/bin/tool, table:", "none:/bin/tool, ../table:")
+    text = _OFFICE.replace("tool:/bin/tool", "none:/bin/tool").replace("table:/", "../table:/")
     path = office(tmp_path, text.replace("server:\n", "server: {binds: ['gone:/gone']}\n"))
     with pytest.raises(InputErrors) as caught:
         files_of(load(path), tmp_path)
@@ -309,7 +334,7 @@ def closed(schema: Any) -> Any:
 @official
 @pytest.mark.parametrize("of_others", [False, True])
 def test_topologies_fit_the_schema_of_containerlab(of_others: bool, own: Path, pcg: Pcg) -> None:
-    given = ("--topology", str(office(own))) if of_others else ()
+    given = ("--topology", str(office(own, _OFFICE + _LINKS))) if of_others else ()
     assert pcg("lab", "export", "out", "--to", "containerlab", *given).code == 0
     schema = json.loads((OFFICIAL / "clab.schema.json").read_text())
     (topology,) = documents(own / "out/topology.clab.yml")
