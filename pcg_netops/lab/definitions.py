@@ -28,7 +28,9 @@ def _command(line: str) -> str:
 
 
 def _as_text(value: object) -> object:
-    """containerlab takes numbers and truth values where it wants text."""
+    """containerlab takes numbers, truth values and nothing at all where it wants text."""
+    if value is None:
+        return ""
     if isinstance(value, bool):
         return str(value).lower()
     return str(value) if isinstance(value, (int, float)) else value
@@ -52,6 +54,14 @@ class Part(Model):
     model_config = ConfigDict(
         alias_generator=lambda name: name.replace("_", "-"), populate_by_name=True
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _unsaid(cls, value: Any) -> Any:
+        """A key without a value says nothing, as to every program in Go."""
+        if not isinstance(value, dict):
+            return value
+        return {key: said for key, said in value.items() if said is not None}
 
 
 class WaitFor(Part):

@@ -39,7 +39,8 @@ daemon() {
     eval "options=\${${name}_options:-}"
     # Split into words, as FRR's script does.
     words=$("$name" -d ${frr_profile:+-F "$frr_profile"} $options \
-        --log "file:/var/log/frr/$name.log" -u root -g root -P 0 2>&1) || fail "$name" "$words (exit $?)"
+        --log "file:/var/log/frr/$name.log" -u root -g root -P 0 2>&1) ||
+        fail "$name" "$(printf '%s\n' "$words" | sed '/^Usage:/,$d') (exit $?)"
     words=$(printf '%s' "$words" | grep -vE 'Disabling MPLS support|RCVBUF|^$') || return 0
     fail "$name" "$words"
 }

@@ -40,7 +40,11 @@ def written(record: Record, layout: Layout, run_dir: Path) -> Iterator[None]:
     try:
         folder.mkdir(exist_ok=True)
         for name, text in texts.items():
-            (folder / name).write_text(text, encoding="utf-8")
+            try:
+                (folder / name).write_text(text, encoding="utf-8")
+            except OSError as error:
+                error.filename = folder / name  # a full disk does not say it
+                raise
         yield
     finally:
         for name in texts:

@@ -211,7 +211,7 @@ def _node(layout: Layout, name: str, strict: bool) -> NodePlan:
         process=tuple(process),
         commands=tuple(_argv(layout, name, command) for command in node.exec),
         strict=strict,
-        environment=_environment(layout, name) if own else {},
+        environment=_environment(layout, name) if runs_as else {},
         tunnels=ipsec.plan_of(node.labels) if saved else (),
         own_files=own,
         files=tuple(_files(layout, name)) if own else (),

@@ -149,8 +149,6 @@ def _of_node(node: NodeDefinition) -> Iterator[tuple[str, str]]:
             yield f"sysctls {setting}", "it is the whole machine's"
     if any(node.tmpfs.values()):
         yield "tmpfs options", _LIMITS
-    if any(port.endswith(("/udp", "/sctp")) for port in node.ports):
-        yield "ports", "only TCP is forwarded"
     if any(
         command.target == "host"
         for _, stage in (node.stages.items() if node.stages else ())
@@ -159,6 +157,21 @@ def _of_node(node: NodeDefinition) -> Iterator[tuple[str, str]]:
         yield "stages exec", "nothing is run on the machine itself"
     if node.kind == "ovs-bridge":
         yield "kind ovs-bridge", "a Linux bridge stands in"
+    yield from _of_its_network(node)
+
+
+def _of_its_network(node: NodeDefinition) -> Iterator[tuple[str, str]]:
+    if node.network_mode not in (None, "bridge"):
+        for field in ("mgmt_ipv4", "mgmt_ipv6", "ports"):
+            if getattr(node, field):
+                yield field.replace("_", "-"), f"not with network-mode {node.network_mode}"
+    elif any(port.endswith(("/udp", "/sctp")) for port in node.ports):
+        yield "ports", "only TCP is forwarded"
+    if stand_in(node.image or "") is StandIn.OWN:
+        if node.mgmt_ipv6:
+            yield "mgmt-ipv6", "IPv6 is off on a node of our own image"
+        if node.dns:
+            yield "dns", "a node of our own image resolves no names"
 
 
 def _whole_file(topology: Topology) -> Iterator[str]:
@@ -177,3 +190,7 @@ def _whole_file(topology: Topology) -> Iterator[str]:
         end.ipv4 or end.ipv6 for link in topology.links for end in link.ends
     ):
         yield "ipv4, ipv6 of links: containerlab gives them to vendors' kinds only"
+    if any(link.labels for link in topology.links):
+        yield "labels of links: containerlab has no use for them either"
+    if any(link.type == "mgmt-net" for link in topology.links):
+        yield "host-interface of links to mgmt-net: nothing of a lab is made on the machine"

@@ -33,6 +33,7 @@ from pcg_netops.lab.runnable import BRIDGES
 
 _LOCAL = "127.0.0.1"
 _SSH = 22
+_PORTS = 65_536
 _CHUNK = 1 << 16
 _MAKE_ROOM = "make room or give permission there; XDG_RUNTIME_DIR names another run folder"
 _PR_SET_PDEATHSIG = 1
@@ -86,9 +87,12 @@ def start(
         os.waitpid(child, 0)
         raise
     if not text:
+        said = ""
         _, status = os.waitpid(child, 0)
+        with suppress(OSError):
+            said = (folder / LOG).read_text(errors="replace").strip()
         shutil.rmtree(folder, ignore_errors=True)
-        raise LabError(f"the lab's supervisor has died (status {status})")
+        raise LabError(f"the lab's supervisor has died (status {status})\n{said}".rstrip())
     answer = json.loads(text)
     if "error" in answer:
         os.waitpid(child, 0)
@@ -175,7 +179,7 @@ class _Supervisor:
         # Docker publishes the ports of containers itself.
         published = self._publish(stack) if self._backend == "netns" else {}
         ssh_ports = {name: door.getsockname()[1] for name, door in doors.items()}
-        record = _record(layout, self._topology, ssh_ports, self._backend)
+        record = record_of(layout, self._topology, ssh_ports, self._backend)
         stack.enter_context(inventories.written(record, layout, folder))
         self._lab = backends.start(
             self._backend,
@@ -210,7 +214,7 @@ class _Supervisor:
         """Sockets of this machine for the ports that nodes publish: node and port of each."""
         found = {}
         for name in self._layout.addresses:
-            for address, port, inner in _published(self._layout, name):
+            for address, port, inner in published(self._layout, name):
                 try:
                     server = stack.enter_context(sockets.create_server((address, port)))
                 except OSError as error:
@@ -283,24 +287,28 @@ def _outlive_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(0))
 
 
-def _published(layout: Layout, name: str) -> Iterator[tuple[str, int, int]]:
-    """Address and port of the machine, and the node's port, for each TCP port to publish."""
+def published(layout: Layout, name: str) -> Iterator[tuple[str, int, int]]:
+    """Address and port of the machine, and the node's port, for each TCP port to publish.
+
+    Raises InputError.
+    """
     for text in layout.nodes[name].ports:
         spec, _, protocol = text.partition("/")
         *outer, inner = spec.split(":")
         if protocol in ("", "tcp"):
             address = outer[0] if len(outer) == 2 else _LOCAL
-            try:
-                yield address, int(outer[-1] if outer else inner), int(inner)
-            except ValueError:
+            ports = (outer[-1] if outer else inner, inner)
+            if len(outer) > 2 or not all(p.isdecimal() and int(p) < _PORTS for p in ports):
                 raise InputError(
                     f"node '{name}': '{text}' is not a port to publish, such as 8080:80"
-                ) from None
+                )
+            yield address, int(ports[0]), int(ports[1])
 
 
-def _record(
+def record_of(
     layout: Layout, topology: Path, ssh_ports: Mapping[str, int], backend: Backend
 ) -> home.Record:
+    """How this process's lab is known to others, before it is up."""
     nodes = []
     for name, node in layout.nodes.items():
         address, address6 = layout.addresses.get(name), layout.addresses6.get(name)

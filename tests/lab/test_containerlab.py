@@ -167,12 +167,22 @@ def test_power_that_comes_back_starts_a_node_of_frr_s_image_again(lab: NetnsLab)
     assert _says(lab, "server", "test -e /run/serving && echo yes") == "yes\n"
 
 
-def test_a_bad_configuration_of_frr_names_node_daemon_and_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("daemons", "frr", "said"),
+    [
+        ("", "interface eth1\n ip adress 192.0.2.1/24\n", r"vtysh: .*ip adress 192"),
+        ("bgpd=yes\nbgpd_options=--nonsense\n", "", r"bgpd: .*unrecognized option '--nonsense'"),
+    ],
+)
+def test_what_frr_does_not_start_from_is_named_with_node_and_daemon(
+    tmp_path: Path, daemons: str, frr: str, said: str
+) -> None:
     path = tmp_path / "x.clab.yml"
     path.write_text(
         "name: x\ntopology:\n  nodes:\n    r:\n      kind: linux\n      image: frrouting/frr\n"
-        "      binds: [frr.conf:/etc/frr/frr.conf]\n"
+        "      binds: [frr.conf:/etc/frr/frr.conf, daemons:/etc/frr/daemons]\n"
     )
-    (tmp_path / "frr.conf").write_text("interface eth1\n ip adress 192.0.2.1/24\n")
-    with pytest.raises(LabError, match=r"(?s)^r: did not start:\nvtysh: .*ip adress 192"):
+    (tmp_path / "frr.conf").write_text(frr)
+    (tmp_path / "daemons").write_text(daemons)
+    with pytest.raises(LabError, match=rf"(?s)^r: did not start:\n{said}"):
         NetnsLab.up(load(path), tmp_path, tmp_path / "run")

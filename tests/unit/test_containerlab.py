@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pcg_netops.errors import InputError
+from pcg_netops.lab import inventories
 from pcg_netops.lab.definitions import NodeDefinition, TopologyBody
 from pcg_netops.lab.plan import Health, LinkPlan, NodePlan, Plan, Wait
 from pcg_netops.lab.planning import Layout, lay_out, make_plan
 from pcg_netops.lab.runnable import StandIn, stand_in
 from pcg_netops.lab.settle import settled
+from pcg_netops.lab.supervisor import published, record_of
 from pcg_netops.lab.topology import load
 from pcg_netops.lab.variables import expand, magic
 
@@ -195,6 +198,17 @@ def test_containerlab_s_own_variables_are_put_in(campus: Layout) -> None:
 def test_the_name_of_a_lab_may_hold_the_branch(tmp_path: Path) -> None:
     text = "name: lab-__gitBranch__-__gitHash__\ntopology: {nodes: {}}\n"
     assert _laid_out(tmp_path, text).topology.name == "lab-none-none"
+
+
+def test_a_key_without_a_value_says_nothing(tmp_path: Path) -> None:
+    layout = _laid_out(
+        tmp_path,
+        "name: x\nmgmt:\ntopology:\n  defaults:\n  kinds: {linux: {image: alpine}}\n  groups:\n"
+        "  nodes:\n    n: {kind: linux, exec: , binds: , stages: , env: {A: }, labels: {b: }}\n"
+        "  links:\n",
+    )
+    node = layout.nodes["n"]
+    assert (node.image, node.exec, node.env, node.labels) == ("alpine", (), {"A": ""}, {"b": ""})
 
 
 def test_merge_keys_and_words_of_older_yaml_are_read(tmp_path: Path) -> None:
@@ -429,6 +443,60 @@ def test_an_image_may_be_accepted_as_a_host_and_what_is_not_honoured_is_listed(
     )
     assert [node.is_bridge for node in _planned(layout).nodes] == [False, False, True]
     assert "br" not in layout.addresses
+
+
+_UNHEARD = """
+name: unheard
+topology:
+  kinds: {linux: {image: pcg-netops/node}}
+  nodes:
+    r: {kind: linux, mgmt-ipv6: "3fff:172:20:20::9", dns: {servers: [192.0.2.1]}, env: {A: b}}
+    pc:
+      {kind: linux, image: a, network-mode: "container:r", mgmt-ipv4: 172.20.20.9, ports: ["8:8"]}
+  links:
+    - {endpoints: ["r:eth1", "r:eth2"], labels: {cable: blue}}
+    - {type: mgmt-net, endpoint: {node: r, interface: eth3}, host-interface: r-eth3}
+"""
+
+
+def test_what_a_node_of_ours_or_a_link_cannot_have_is_listed(tmp_path: Path) -> None:
+    layout = _laid_out(tmp_path, _UNHEARD, "a")
+    assert layout.ignored == (
+        "mgmt-ipv6 (r): IPv6 is off on a node of our own image",
+        "dns (r): a node of our own image resolves no names",
+        "mgmt-ipv4 (pc): not with network-mode container:r",
+        "ports (pc): not with network-mode container:r",
+        "labels of links: containerlab has no use for them either",
+        "host-interface of links to mgmt-net: nothing of a lab is made on the machine",
+    )
+    assert _node(layout, "r").environment["A"] == "b"
+
+
+@pytest.mark.parametrize("port", ["80000:80", "80", "x:80", "::1:80:80"])
+def test_a_port_that_cannot_be_published_is_named(tmp_path: Path, port: str) -> None:
+    layout = _laid_out(
+        tmp_path,
+        f'name: x\ntopology: {{nodes: {{n: {{kind: linux, image: a, ports: ["{port}"]}}}}}}\n',
+        "a",
+    )
+    if port == "80":
+        assert list(published(layout, "n")) == [("127.0.0.1", 80, 80)]
+        return
+    with pytest.raises(InputError, match=f"^node 'n': '{port}' is not a port to publish"):
+        list(published(layout, "n"))
+
+
+def test_a_full_disk_is_told_with_the_file(campus: Layout, tmp_path: Path) -> None:
+    record = record_of(campus, tmp_path / "lab.clab.yml", {}, "netns")
+    campus.folder.mkdir()
+    place = campus.folder / "ansible-inventory.yml"
+    place.symlink_to("/dev/full")
+    with (
+        pytest.raises(OSError, match=re.escape(str(place))),
+        inventories.written(record, campus, tmp_path),
+    ):
+        pass
+    assert not campus.folder.exists()
 
 
 def test_each_key_of_a_node_is_honoured_or_listed(tmp_path: Path) -> None:
