@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pcg_netops.errors import LabError
 from pcg_netops.files import write_private
@@ -18,7 +19,9 @@ from pcg_netops.lab.environment import NODE_ENVIRONMENT
 from pcg_netops.lab.pki import Authority
 from pcg_netops.lab.plan import NodePlan, TunnelPlan
 from pcg_netops.lab.syscalls import CLONE_NEWNET, unshare
-from pcg_netops.model.device import Device
+
+if TYPE_CHECKING:  # every start of a lab imports this module
+    from pcg_netops.model.device import Device
 
 FOLDER = "/etc/swanctl"
 _LABEL = "pcg-tunnel-"
