@@ -115,7 +115,7 @@ class Agent:
         if lab.gateway:
             links.connect_management(lab, {name: networks[name] for name in managed})
         links.connect_cables(lab.links, networks)
-        failures = self._boot(self._nodes.values(), keep=lab.keep)
+        failures = self._boot(self._nodes.values(), keep=lab.keep, together=True)
         keys: dict[str, str] = ssh.result()
         self._ask_ssh("open", managed)
         warnings = [f"{n}: {said}" for n, node in self._nodes.items() for said in node.warnings]
@@ -235,9 +235,12 @@ class Agent:
         act = self.do_power_on if on else self.do_power_off
         act([node])
 
-    def _boot(self, nodes: Iterable[Node], *, keep: bool = False) -> tuple[str, ...]:
+    def _boot(
+        self, nodes: Iterable[Node], *, keep: bool = False, together: bool = False
+    ) -> tuple[str, ...]:
         by_name = {node.plan.name: node for node in nodes}
-        order = Order((node.plan for node in by_name.values()), keep=keep)
+        plans = (node.plan for node in by_name.values())
+        order = Order(plans, keep=keep, together=together)
         return order.run(lambda plan, order: by_name[plan.name].boot(order))
 
     def _log_of(self, plan: NodePlan) -> BinaryIO:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import BinaryIO
@@ -117,6 +118,8 @@ class Node:
                 links.raise_links(self.plan)
         with self._stage(order, "configure"):
             self._start()
+            if order.together:
+                self._hold_daemons(order)
             for command in self.plan.commands:
                 self._execute(command)
         for stage, wait in (("healthy", self._wait_healthy), ("exit", self._wait_exit)):
@@ -158,6 +161,17 @@ class Node:
             self._run_start([_FRR_SCRIPT, "start"])
         if self.plan.process:
             self._process = self._open(self.plan.process)
+
+    def _hold_daemons(self, order: Order) -> None:
+        """Let no routing daemon go on before every node's have started.
+
+        Those that run would take the processor from those that start; in a large lab they starve,
+        lose their sessions again and never converge.
+        """
+        daemons = [int(file.read_text()) for file in Path("/run/frr").glob("*.pid")]
+        _signal(daemons, signal.SIGSTOP)
+        with order.meeting(self.plan):
+            _signal(daemons, signal.SIGCONT)
 
     def _run_start(self, argv: Sequence[str]) -> None:
         done = self._run(argv, "", _START_TIMEOUT)
@@ -266,3 +280,9 @@ class Node:
             )
         except (OSError, ValueError) as error:
             raise LabError(f"cannot start `{argv[0]}`: {error}", place=self.plan.name) from None
+
+
+def _signal(processes: Iterable[int], number: signal.Signals) -> None:
+    for process in processes:
+        with suppress(ProcessLookupError):  # has died: what needs it will say so
+            os.kill(process, number)

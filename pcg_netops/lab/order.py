@@ -15,10 +15,18 @@ _PATIENCE_S = 300.0
 
 
 class Order:
-    """The stages that nodes are through. Waiting takes no place of those that work."""
+    """The stages that nodes are through. Waiting takes no place of those that work.
 
-    def __init__(self, plans: Iterable[NodePlan], *, keep: bool = False) -> None:
+    With `together`, nodes of which none is to wait for another or for a time can meet.
+    """
+
+    def __init__(
+        self, plans: Iterable[NodePlan], *, keep: bool = False, together: bool = False
+    ) -> None:
         self._plans = {plan.name: plan for plan in plans}
+        self.together = together and not any(p.waits or p.delay for p in self._plans.values())
+        self._absent = set(self._plans)
+        self._all_here = threading.Event()
         self._done: set[tuple[str, str]] = set()
         self._awaited = {(wait.node, wait.done) for p in self._plans.values() for wait in p.waits}
         self._news = threading.Condition()
@@ -49,6 +57,7 @@ class Order:
             with self._news:
                 self._errors.append(error)
                 self._news.notify_all()
+            self._arrive(plan)
 
     def is_awaited(self, node: str, stage: str) -> bool:
         """Whether any node waits for that."""
@@ -56,6 +65,31 @@ class Order:
 
     def _is_over(self) -> bool:
         return bool(self._errors) and not self._keep
+
+    def _require_going_on(self, plan: NodePlan) -> None:
+        if self._is_over():
+            raise LabError("was not started, because another node failed", place=plan.name)
+
+    def _arrive(self, plan: NodePlan) -> None:
+        with self._news:
+            self._absent.discard(plan.name)
+            if self._is_over() or not self._absent:
+                self._all_here.set()
+
+    @contextmanager
+    def meeting(self, plan: NodePlan) -> Iterator[None]:
+        """Within a stage, wait for every node to come here; others may work meanwhile.
+
+        What is inside happens before there is a place to work again.
+        """
+        self._gate.release()
+        try:
+            self._arrive(plan)
+            self._all_here.wait(_PATIENCE_S)
+            self._require_going_on(plan)
+            yield
+        finally:
+            self._gate.acquire()
 
     @contextmanager
     def stage(self, plan: NodePlan, stage: str) -> Iterator[None]:
@@ -67,8 +101,7 @@ class Order:
             came = self._news.wait_for(
                 lambda: self._is_over() or needed <= self._done, timeout=_PATIENCE_S
             )
-        if self._is_over():
-            raise LabError("was not started, because another node failed", place=plan.name)
+        self._require_going_on(plan)
         if not came:
             missing = ", ".join(f"{node}'s {done}" for node, done in sorted(needed - self._done))
             raise LabError(f"waited {_PATIENCE_S:g} s in vain for {missing}", place=plan.name)
