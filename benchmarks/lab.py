@@ -23,7 +23,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 REPOSITORY = Path(__file__).parent.parent
 sys.path.insert(0, str(REPOSITORY))
@@ -35,6 +35,9 @@ UNSHARE = (
     *("unshare", "--user", "--map-root-user", "--net", "--mount", "--pid", "--uts", "--ipc"),
     *("--fork", "--mount-proc", "--kill-child"),
 )
+if TYPE_CHECKING:
+    from pcg_netops.lab.definitions import Topology
+
 TARGET_RATIO = 1.3
 LIMIT_S = 300.0
 PEERS_HELP = "the interpreter that imports the other lab tools (default: %(default)s)"
@@ -103,11 +106,19 @@ def lab_figures(folder: Path, count: int) -> dict[str, float]:
     return {"up": up, "converged": converged, **rest}
 
 
+def network(folder: Path, count: int) -> Topology:
+    """A ring with chords. Large ones have fewer: Linux has room for 1,024 neighbours by default.
+
+    Both ends of every cable take a place, in one table for all network namespaces.
+    """
+    return ring(folder, count, chords=count // (2 if count <= 100 else 10))
+
+
 def one(folder: Path, count: int) -> None:
     """The process that is measured: it prints the instants on the machine's own clock."""
     from pcg_netops.lab.netns import NetnsLab
 
-    topology = ring(folder, count, chords=count // 2)
+    topology = network(folder, count)
     lab = NetnsLab.up(topology, folder, folder / "run")
     print(time.monotonic(), flush=True)
     wait_for_routes(lab, count, LIMIT_S)
@@ -120,7 +131,7 @@ def one(folder: Path, count: int) -> None:
 
 def write_plan(folder: Path, count: int) -> None:
     """The same network for `floor.py` and `peer.py`."""
-    topology = ring(folder, count, chords=count // 2)
+    topology = network(folder, count)
     plan: dict[str, Any] = {
         "links": [
             [*((end.node, end.interface) for end in link.ends), link.mtu] for link in topology.links

@@ -46,6 +46,8 @@ _FORBIDDING = (
         "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
     ),
 )
+# How many neighbours the kernel knows at most, of all network namespaces together.
+_NEIGHBOURS = Path("/proc/sys/net/ipv4/neigh/default/gc_thresh3")
 _OTHERWISE = (
     "run on a machine, or in a container, where this user may make user, mount, PID and network "
     "namespaces (`unshare -Urnmp --fork --mount-proc true` must succeed)"
@@ -75,6 +77,23 @@ def require_programs(*, ipsec: bool = False) -> None:
 def is_there(program: str, path: str) -> bool:
     """Whether a command is in the path, or a file that is no command (a plug-in) is there."""
     return bool(shutil.which(program, path=path)) or Path("/", program).is_file()
+
+
+def crowding(cables: int, nodes: int) -> str:
+    """A warning where the kernel cannot know the neighbours at both ends of so many cables.
+
+    In a container it does not say how many it can know.
+    """
+    wanted = 2 * cables + nodes
+    limit = int(_NEIGHBOURS.read_text()) if _NEIGHBOURS.exists() else wanted
+    if wanted <= limit:
+        return ""
+    return (
+        f"this lab may have {wanted} neighbours at a time and the kernel has room for {limit}:"
+        " packets get lost and sessions flap; as root:"
+        f" sysctl -w net.ipv4.neigh.default.gc_thresh3={2 * wanted}"
+        f" net.ipv4.neigh.default.gc_thresh2={wanted}"
+    )
 
 
 def namespaces_refused(words: str) -> EnvironmentLack:

@@ -17,7 +17,12 @@ from typing import Self
 
 from pcg_netops.errors import InputError, LabError, PcgError
 from pcg_netops.lab.definitions import Topology
-from pcg_netops.lab.environment import UNSHARE, namespaces_refused, require_programs
+from pcg_netops.lab.environment import (
+    UNSHARE,
+    crowding,
+    namespaces_refused,
+    require_programs,
+)
 from pcg_netops.lab.owned import OwnedLab
 from pcg_netops.lab.plan import Plan
 from pcg_netops.lab.planning import Layout, lay_out, make_plan
@@ -112,7 +117,8 @@ class NetnsLab(OwnedLab):
 
     def _build(self, plan: Plan) -> None:
         answer, _ = self._call("up", plan=asdict(plan))
-        keys, self.warnings = answer["keys"], tuple(answer["warnings"])
+        crowded = crowding(len(plan.links), len(plan.nodes))
+        keys, self.warnings = answer["keys"], (*filter(None, [crowded]), *answer["warnings"])
         self.failures = tuple(answer["failures"])
         addresses = {n.name: n.management.split("/")[0] for n in plan.nodes if n.management}
         self._know(addresses, keys)
