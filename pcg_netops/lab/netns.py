@@ -17,12 +17,7 @@ from typing import Self
 
 from pcg_netops.errors import InputError, LabError, PcgError
 from pcg_netops.lab.definitions import Topology
-from pcg_netops.lab.environment import (
-    UNSHARE,
-    crowding,
-    namespaces_refused,
-    require_programs,
-)
+from pcg_netops.lab.environment import UNSHARE, crowding, namespaces_refused, require_programs
 from pcg_netops.lab.owned import OwnedLab
 from pcg_netops.lab.plan import Plan
 from pcg_netops.lab.planning import Layout, lay_out, make_plan

@@ -165,8 +165,8 @@ class Node:
     def _hold_daemons(self, order: Order) -> None:
         """Let no routing daemon go on before every node's have started.
 
-        Those that run would take the processor from those that start; in a large lab they starve,
-        lose their sessions again and never converge.
+        Those that run would take the processor from those that start, and in a large lab lose
+        again what sessions they have.
         """
         daemons = [int(file.read_text()) for file in Path("/run/frr").glob("*.pid")]
         _signal(daemons, signal.SIGSTOP)
