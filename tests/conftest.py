@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from pcg_netops.cli import main
 
@@ -17,6 +18,10 @@ SMALL = REPOSITORY / "tests" / "workspaces" / "small"
 COUNTY = REPOSITORY / "tests" / "workspaces" / "county"
 # The command for a test that needs a process of its own.
 PCG = (sys.executable, "-P", "-c", "from pcg_netops.cli import main; main()")
+
+# A test never fails because the machine is slow.
+settings.register_profile("patient", settings(), deadline=None)
+settings.load_profile("patient")
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,7 @@ def by_trying(rules: Sequence[FilterRule]) -> tuple[dict[int, Kind], dict[int, s
     return idle, {number: others for number, others in pairs.items() if others}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(rules(), max_size=7))
 def test_it_finds_what_trying_every_packet_finds(rules: list[FilterRule]) -> None:
     idle, correlated = by_trying(rules)
@@ -128,7 +128,7 @@ def test_it_finds_what_trying_every_packet_finds(rules: list[FilterRule]) -> Non
     }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(rules(), max_size=7))
 def test_dropping_all_idle_rules_decides_every_packet_as_before(rules: list[FilterRule]) -> None:
     kinds = (Kind.SHADOWED, Kind.REDUNDANT)
@@ -138,7 +138,7 @@ def test_dropping_all_idle_rules_decides_every_packet_as_before(rules: list[Filt
     assert all(decided(before, p) is decided(after, p) for p in range(len(PACKETS)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(rules(), max_size=6), st.sampled_from(INTERFACES), some_networks)
 def test_a_source_passes_if_some_packet_of_it_is_permitted(
     rules: list[FilterRule], interface: str, sources: tuple[IPv4Network, ...]

@@ -63,7 +63,7 @@ def test_any_stage_becomes_any_other_and_comes_back(name: str) -> None:
         assert_circular(old, new)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(pairs())
 def test_any_device_becomes_any_other_and_comes_back(pair: tuple[Device, Device]) -> None:
     assume(not any(list(IOSXE.unsayable(device)) for device in pair))
@@ -97,7 +97,7 @@ def _decides(entries: list[str], host: int) -> bool:
     return False
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(_lists, _lists)
 def test_a_list_edited_in_place_lets_nothing_through_that_neither_end_does(
     old: list[str], new: list[str]
@@ -115,7 +115,7 @@ def test_a_list_edited_in_place_lets_nothing_through_that_neither_end_does(
     assert [entry.text for entry in router.access_lists[_HEADER]] == new
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(_lists, _lists)
 def test_the_checker_sees_each_leak_through_a_list_in_use(old: list[str], new: list[str]) -> None:
     edit = edit_access_list(_HEADER, *([Entry(0, text) for text in side] for side in (old, new)))

@@ -46,7 +46,7 @@ def test_any_stage_becomes_any_other_and_comes_back(name: str) -> None:
         assert_circular(old, new)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(pairs((STATELESS, STATEFUL, GATEWAY)))
 def test_any_device_becomes_any_other_and_comes_back(pair: tuple[Device, Device]) -> None:
     assume(not any(list(JUNOS.unsayable(device)) for device in pair))

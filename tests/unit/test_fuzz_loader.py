@@ -110,7 +110,7 @@ def check_errors(errors: tuple[InputError, ...]) -> None:
 
 @pytest.mark.parametrize("pieces", [st.sampled_from(PIECES), st.characters()], ids=["yaml", "any"])
 def test_any_text_is_data_or_an_error(pieces: st.SearchStrategy[str]) -> None:
-    @settings(max_examples=100, deadline=None, database=None)
+    @settings(max_examples=100, database=None)
     @given(st.lists(pieces, max_size=60).map("".join))
     def property_(text: str) -> None:
         started = time.monotonic()
@@ -147,7 +147,7 @@ def test_any_bytes_are_a_file_or_an_error(size: int, tmp_path: Path) -> None:
     workspace = copy_small(tmp_path / "workspace")
     good = (workspace / "inventory/network.yaml").read_bytes()
 
-    @settings(max_examples=30, deadline=None, database=None)
+    @settings(max_examples=30, database=None)
     @given(st.binary(max_size=size), st.integers(0, len(good)))
     def property_(noise: bytes, at: int) -> None:
         (workspace / "inventory/network.yaml").write_bytes(good[:at] + noise + good[at:])
@@ -195,7 +195,6 @@ def test_any_mutated_workspace_is_read_or_refused(tmp_path: Path) -> None:
 
     @settings(
         max_examples=60,
-        deadline=None,
         database=None,
         suppress_health_check=[HealthCheck.too_slow],
     )

@@ -113,7 +113,7 @@ SERVICE = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(NAMES, SERVICE, min_size=1, max_size=4), st.sampled_from(",;\t"))
 def test_what_is_exported_comes_back_the_same(services: dict[str, Service], mark: str) -> None:
     with TemporaryDirectory() as folder:
@@ -130,7 +130,6 @@ def test_what_is_exported_comes_back_the_same(services: dict[str, Service], mark
     assert Services.model_validate(data).services == services
 
 
-@settings(deadline=None)
 @given(TEXTS | st.sampled_from(["no", "010", "1:30", "0x1F", "~", "- x", "1.5", "2020-01-31"]))
 def test_any_text_in_yaml_is_read_as_that_text(text: str) -> None:
     for form in (f"a: {flow(text)}\n", f"{{a: {flow(text)}}}\n", f"a: {flow([text, text])}\n"):
@@ -353,7 +352,7 @@ FIELDS = st.dictionaries(NAMES, SCALARS | st.lists(SCALARS, max_size=3), min_siz
 CHANGES = st.dictionaries(NAMES, st.none() | SCALARS | st.lists(SCALARS), max_size=4)
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_edits_change_what_they_should_and_no_comment(data: st.DataObject) -> None:
     entries = data.draw(st.dictionaries(NAMES, FIELDS, min_size=1, max_size=3))

@@ -48,7 +48,6 @@ def test_whatever_changes_the_files_are_those_of_a_first_run(tmp_path: Path) -> 
 
     @settings(
         max_examples=15,
-        deadline=None,
         database=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture],
     )

@@ -34,7 +34,7 @@ def restored(diff: str, old: list[str]) -> list[str]:
     return new + old[at:]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(LINES, LINES, st.integers(0, 3))
 def test_a_diff_restores_the_new_text(old: list[str], new: list[str], context: int) -> None:
     diff = "".join(unified_diff(old, new, "x", context))
@@ -42,7 +42,7 @@ def test_a_diff_restores_the_new_text(old: list[str], new: list[str], context: i
     assert restored(diff, old) == new
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(old=LINES, new=LINES)
 def test_git_takes_it(
     tmp_path_factory: pytest.TempPathFactory, old: list[str], new: list[str]
