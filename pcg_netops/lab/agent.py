@@ -118,7 +118,8 @@ class Agent:
         failures = self._boot(self._nodes.values(), keep=lab.keep, together=True)
         keys: dict[str, str] = ssh.result()
         self._ask_ssh("open", managed)
-        warnings = [f"{n}: {said}" for n, node in self._nodes.items() for said in node.warnings]
+        warnings = [f"{n}: {said}" for n, node in self._nodes.items() for said in node.told()]
+        warnings += _in_thread(lambda: list(links.shared_addresses(lab.links, networks)))
         return {"keys": keys, "warnings": warnings, "failures": failures}
 
     def _protect(self, nodes: Sequence[NodePlan]) -> None:

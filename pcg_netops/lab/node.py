@@ -67,7 +67,7 @@ class Node:
         self.holder = 0
         self.namespaces: tuple[int, ...] = (-1, -1, -1)
         self.groups: list[int] | None = None  # of what runs on it, unless they are ours
-        self.warnings: list[str] = []
+        self._warnings: list[str] = []
         self._environment = NODE_ENVIRONMENT | plan.environment
         self._view = View(plan)
         self._log = log
@@ -127,6 +127,12 @@ class Node:
                 wait()
                 with self._stage(order, stage):
                     pass
+
+    def told(self) -> list[str]:
+        """What went wrong at the start without preventing it."""
+        code = self._process.poll() if self._process else None
+        ended = f"`{' '.join(self.plan.process)}` has ended with exit code {code}; see pcg lab logs"
+        return [*self._warnings, *([ended] if code else [])]
 
     def forget(self) -> None:
         """Lose what a power cut loses, when nothing runs. Moves the calling thread there."""
@@ -191,7 +197,7 @@ class Node:
         if said and self.plan.strict:
             raise LabError(f"`{' '.join(argv)}`: {said}", place=self.plan.name)
         if said:
-            self.warnings.append(f"`{' '.join(argv)}`: {said}")
+            self._warnings.append(f"`{' '.join(argv)}`: {said}")
 
     def _wait_healthy(self) -> None:
         """Return once the node's check is passed; at once where it has none."""
@@ -221,7 +227,7 @@ class Node:
             try:
                 path.write_text(value)
             except OSError as error:
-                self.warnings.append(f"sysctl {name}={value}: {error.strerror}")
+                self._warnings.append(f"sysctl {name}={value}: {error.strerror}")
 
     def _install_init(self) -> None:
         """Put our script where the commands of a topology look for FRR's."""

@@ -334,6 +334,32 @@ def test_a_lab_that_does_not_start_is_taken_down_or_kept(machine: Machine) -> No
     assert machine.pcg("exec", "r1", "hostname").out == "r1\n"
 
 
+_DOUBTFUL = """
+name: doubtful
+topology:
+  nodes:
+    r1: {kind: linux, image: frrouting/frr, binds: [frr.conf:/etc/frr/frr.conf]}
+    r2: {kind: linux, image: frrouting/frr, binds: [frr.conf:/etc/frr/frr.conf]}
+    h1: {kind: linux, image: alpine, exec: [ip address add 192.0.2.1/24 dev eth1], cmd: "false"}
+    h2: {kind: linux, image: alpine, exec: [ip address add 192.0.2.2/24 dev eth1], cmd: "true"}
+  links:
+    - endpoints: [r1:eth1, r2:eth1]
+    - endpoints: [r1:eth2, h1:eth1]
+    - endpoints: [h1:eth2, h2:eth1]
+"""
+
+
+def test_what_is_hardly_meant_is_a_warning_that_names_the_nodes(machine: Machine) -> None:
+    machine.write("frr.conf", "interface eth1\n ip address 192.0.2.1/24\n")
+    machine.write("doubtful.clab.yml", _DOUBTFUL)
+    done = machine.pcg("up", "doubtful.clab.yml")
+    assert done.code == 0, done.err
+    assert done.err.splitlines() == [
+        "warning: h1: `false` has ended with exit code 1; see pcg lab logs",
+        "warning: address 192.0.2.1 is at both ends of a cable: r1:eth1 and r2:eth1",
+    ]
+
+
 def test_a_full_disk_is_told_with_its_place(machine: Machine) -> None:
     machine.write("one.clab.yml", _PORTS.format(name="one", port=_free_port()))
     machine.runtime = machine.folder / "full"
