@@ -19,7 +19,8 @@ COUNTY = REPOSITORY / "tests" / "workspaces" / "county"
 # The command for a test that needs a process of its own.
 PCG = (sys.executable, "-P", "-c", "from pcg_netops.cli import main; main()")
 
-# A test never fails because the machine is slow.
+pytest_plugins = ["tests.stalls"]
+# No property fails because the machine is slow.
 settings.register_profile("patient", settings(), deadline=None)
 settings.load_profile("patient")
 
