@@ -140,13 +140,13 @@ def _verdict(
         return Verdict.INCOMPLETE, "no probe was sent"
     late = settled.lost + settled.broken
     if late:
-        return _not_right(f"{late} probes lost after the network had settled", expectation.doubt)
+        return not_right(f"{late} probes lost after the network had settled", expectation.doubt)
     if set(seen) != {intended}:
         text = f"carried by {', '.join(seen) or 'no gateway'}, meant for {intended}"
-        return _not_right(text, expectation.doubt if intended in seen else "")
+        return not_right(text, expectation.doubt if intended in seen else "")
     if expectation.planned and during.lost:
         text = f"{during.lost} of {during.sent} probes lost ({during.outage_text})"
-        return _not_right(text, expectation.doubt)
+        return not_right(text, expectation.doubt)
     within = during.within(max_outage_ms)
     if within is None:
         return Verdict.INCOMPLETE, "the probing machine itself was held up: measure again"
@@ -155,5 +155,6 @@ def _verdict(
     return Verdict.PASS, ""
 
 
-def _not_right(text: str, doubt: str) -> tuple[Verdict, str]:
+def not_right(text: str, doubt: str) -> tuple[Verdict, str]:
+    """The verdict and the words for what went wrong, which may come from the machine itself."""
     return (Verdict.INCOMPLETE, f"{text}, but {doubt}") if doubt else (Verdict.FAIL, text)

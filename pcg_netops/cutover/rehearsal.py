@@ -16,7 +16,7 @@ from pcg_netops.cutover.bench import (
 )
 from pcg_netops.cutover.evidence import Evidence, StepEvidence, StepKind, Verdict, worst
 from pcg_netops.cutover.forbidden import check_forbidden
-from pcg_netops.cutover.judge import Expectation, judge_services
+from pcg_netops.cutover.judge import Expectation, judge_services, not_right
 from pcg_netops.cutover.plan import Step, steps
 from pcg_netops.cutover.record import (
     describe_lab,
@@ -96,12 +96,12 @@ def rehearse(
                 since_ns=probes.mark(),
                 artifacts={plan[0].name: rendered},
             )
-            done, problems = _walk(run, list(steps(cutover, plan)))
+            done, problems, broken_off = _walk(run, list(steps(cutover, plan)))
             lab_evidence = describe_lab(workspace, lab, first, boot_seconds)
             measured = timeline(workspace, probes, begun)
             held_up = stalls(probes, begun)
             run.pusher.close()
-    verdict = worst([*(step.verdict for step in done), *(Verdict.FAIL for _ in problems)])
+    verdict = worst([*(step.verdict for step in done), broken_off])
     return Evidence(
         organisation=workspace.network.organisation,
         cutover=name,
@@ -122,8 +122,11 @@ def rehearse(
     )
 
 
-def _walk(run: Run, todo: list[Step]) -> tuple[list[StepEvidence], list[str]]:
-    """Do every step. One that breaks off ends the rehearsal: what follows would prove nothing."""
+def _walk(run: Run, todo: list[Step]) -> tuple[list[StepEvidence], list[str], Verdict]:
+    """Do every step. One that breaks off ends the rehearsal: what follows would prove nothing.
+
+    The verdict is of that: PASS if none did.
+    """
     done: list[StepEvidence] = []
     for index, step in enumerate(todo):
         run.progress.say(f"{step.name}: {step.title}")
@@ -131,9 +134,12 @@ def _walk(run: Run, todo: list[Step]) -> tuple[list[StepEvidence], list[str]]:
             done.append(_do(run, step))
         except (PushError, LabError) as error:
             left = ", ".join(later.name for later in todo[index:])
-            return done, [f"{step.name}: {error}", f"not rehearsed: {left}"]
+            # What a device refuses, it refuses at any speed.
+            doubt = _doubt(run) if isinstance(error, LabError) else ""
+            verdict, text = not_right(f"{step.name}: {error}", doubt)
+            return done, [text, f"not rehearsed: {left}"], verdict
         run.progress.step_done(done[-1])
-    return done, []
+    return done, [], Verdict.PASS
 
 
 def _do(run: Run, step: Step) -> StepEvidence:
