@@ -32,8 +32,8 @@ def capture(
 
     0 means no limit. Raises InputError for an interface that does not exist, LabError.
     """
-    protocol = socket.htons(_ETH_P_ALL)
-    with lab.socket(node, socket.AF_PACKET, socket.SOCK_RAW, protocol) as packets:
+    # With a protocol it would take packets of every interface until it is bound to one (packet(7)).
+    with lab.socket(node, socket.AF_PACKET, socket.SOCK_RAW) as packets:
         packets.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         try:
             packets.bind((interface, _ETH_P_ALL))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from io import StringIO
@@ -15,6 +17,7 @@ import pytest
 from netmiko import ConnectHandler, NetmikoAuthenticationException, NetmikoTimeoutException
 
 from pcg_netops.errors import LabError
+from pcg_netops.lab.capture import capture
 from pcg_netops.lab.netns import NetnsLab
 from pcg_netops.lab.owned import USERNAME
 from tests.lab.small import ring, wait_for_routes
@@ -117,6 +120,31 @@ def test_a_node_is_managed_over_ssh_with_a_strictly_checked_host_key(lab: NetnsL
         assert len(out.read().split()) == 20_000
         assert out.channel.recv_exit_status() == 7
     assert lab.run("r2", ["ls", "/run/pcg"]).stdout == "startup\n"
+
+
+def test_a_capture_has_packets_of_its_interface_alone(lab: NetnsLab) -> None:
+    enough = threading.Event()
+
+    def shout() -> None:
+        with lab.socket("h1", socket.AF_INET, socket.SOCK_DGRAM) as mouth:
+            while not enough.is_set():
+                mouth.sendto(b"on the loopback", ("127.0.0.1", 7777))
+
+    shouting = threading.Thread(target=shout)
+    shouting.start()
+    try:
+        with lab.socket("h1", socket.AF_INET, socket.SOCK_DGRAM) as ear:
+            ear.bind(("127.0.0.1", 7777))
+            ear.settimeout(5)
+            assert ear.recv(100) == b"on the loopback"
+            for _ in range(20):
+                with tempfile.TemporaryFile() as packets:
+                    capture(lab, "h1", "eth1", packets, seconds=0.01)
+                    packets.seek(0)
+                    assert b"on the loopback" not in packets.read()
+    finally:
+        enough.set()
+        shouting.join()
 
 
 def test_a_wrong_host_key_is_refused(lab: NetnsLab, tmp_path: Path) -> None:

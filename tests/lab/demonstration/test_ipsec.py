@@ -54,9 +54,7 @@ def test_between_gateway_and_hub_only_ike_and_esp_are_on_the_wire(running: Runni
     (tunnel,) = running.devices[HUB].tunnels
     to_hub = next(i for i in running.devices[CARRIER].interfaces if i.peer == HUB)
     seen, packets = set(), 0
-    with running.lab.socket(
-        CARRIER, socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL)
-    ) as wire:
+    with running.lab.socket(CARRIER, socket.AF_PACKET, socket.SOCK_DGRAM) as wire:
         wire.bind((to_hub.name, ETH_P_ALL))
         wire.settimeout(0.2)
         until_s = time.monotonic() + 2.0
