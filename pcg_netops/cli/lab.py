@@ -9,7 +9,7 @@ import typer
 
 from pcg_netops.cli import lab_files
 from pcg_netops.cli.options import BackendOption
-from pcg_netops.errors import ExitCode, InputError
+from pcg_netops.errors import ExitCode, InputError, LabError
 from pcg_netops.lab.base import Direction, FaultKind
 
 if TYPE_CHECKING:
@@ -67,7 +67,11 @@ def up(
     layout = prepare(backend, load(topology), topology.resolve().parent, as_host or ())
     for key in layout.ignored if backend == "netns" else ():
         typer.echo(f"not honoured here: {key}")
-    started = start(layout, topology, strict=strict, keep=keep, backend=backend)
+    try:
+        started = start(layout, topology, strict=strict, keep=keep, backend=backend)
+    except LabError as error:
+        remedy = error.remedy or ("" if keep else "--keep leaves up what does start")
+        raise LabError(error.message, place=error.place, remedy=remedy) from None
     for warning in started.warnings:
         typer.echo(f"warning: {warning}", err=True)
     record = started.record

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 from pcg_netops.errors import LabError
 from pcg_netops.lab import ipsec, links
@@ -246,31 +246,34 @@ class Node:
         return number
 
     def _run(self, argv: Sequence[str], stdin: str, timeout: float) -> Completed:
-        pipe = subprocess.PIPE
-        try:
-            process = subprocess.Popen(
-                argv,
-                env=self._environment,
-                cwd="/",
-                stdin=pipe,
-                stdout=pipe,
-                stderr=pipe,
-                start_new_session=True,
-                extra_groups=self.groups,
-                text=True,
-                errors="replace",
-            )
-        except (OSError, ValueError) as error:
-            raise LabError(f"cannot start `{argv[0]}`: {error}", place=self.plan.name) from None
-        with process:
+        # Its words go into memory: a pipe would be held by what it leaves in the background.
+        with _memory() as out, _memory() as err:
             try:
-                out, err = process.communicate(stdin, timeout)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, 9)
-                raise LabError(
-                    f"`{' '.join(argv)}` did not end within {timeout:g} s", place=self.plan.name
-                ) from None
-        return Completed(process.returncode, out, err)
+                process = subprocess.Popen(
+                    argv,
+                    env=self._environment,
+                    cwd="/",
+                    stdin=subprocess.PIPE,
+                    stdout=out,
+                    stderr=err,
+                    start_new_session=True,
+                    extra_groups=self.groups,
+                    text=True,
+                )
+            except (OSError, ValueError) as error:
+                raise LabError(f"cannot start `{argv[0]}`: {error}", place=self.plan.name) from None
+            with process:
+                try:
+                    process.communicate(stdin, timeout)
+                except subprocess.TimeoutExpired:
+                    os.killpg(process.pid, 9)
+                    raise LabError(
+                        f"`{' '.join(argv)}` did not end within {timeout:g} s",
+                        place=self.plan.name,
+                    ) from None
+            out.seek(0)
+            err.seek(0)
+            return Completed(process.returncode, out.read(), err.read())
 
     def _open(self, argv: Sequence[str]) -> subprocess.Popen[bytes]:
         """Start what runs for as long as the node does."""
@@ -286,6 +289,10 @@ class Node:
             )
         except (OSError, ValueError) as error:
             raise LabError(f"cannot start `{argv[0]}`: {error}", place=self.plan.name) from None
+
+
+def _memory() -> TextIO:
+    return os.fdopen(os.memfd_create("said"), "w+", errors="replace")
 
 
 def _signal(processes: Iterable[int], number: signal.Signals) -> None:

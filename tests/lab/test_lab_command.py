@@ -325,6 +325,7 @@ def test_a_lab_that_does_not_start_is_taken_down_or_kept(machine: Machine) -> No
     assert done.out == "not honoured here: memory (h1): no limits are set\n"
     assert "error: r1: did not start:\nvtysh: " in done.err
     assert "ip adress 192.0.2.1/24" in done.err
+    assert done.err.endswith("  remedy: --keep leaves up what does start\n")
     assert machine.traces() - before <= {f"file {machine.runtime / 'pcg'}"}
 
     done = machine.pcg("up", "--keep", "broken.clab.yml")

@@ -99,6 +99,14 @@ def test_a_command_that_cannot_start_or_overruns_is_an_error_naming_the_node(
         lab.run("r9", ["true"])
 
 
+def test_a_command_may_leave_something_in_the_background(lab: NetnsLab) -> None:
+    done = lab.run("h1", ["sh", "-c", "sleep 1000 & echo $!; echo begun >&2"], timeout=5)
+    assert (done.returncode, done.stderr) == (0, "begun\n")
+    left = lab.run("h1", ["cat", f"/proc/{int(done.stdout)}/comm"])
+    assert left.stdout == "sleep\n"
+    assert lab.run("h1", ["kill", done.stdout.strip()]).returncode == 0
+
+
 def test_a_node_cannot_alter_the_machine(lab: NetnsLab) -> None:
     for path in ("/etc/pcg-was-here", "/usr/pcg-was-here", "/var/lib/.machine/pcg-was-here"):
         assert "Read-only file system" in lab.run("r1", ["touch", path]).stderr
