@@ -19,6 +19,7 @@ SOCKET = "socket"  # where its agent is called
 KEY = "key"  # that every node lets in, for OpenSSH
 KNOWN_HOSTS = "known_hosts"
 LOG = "supervisor.log"
+_LOGS = "logs"  # where nodes write: see `logs_in`
 SSH_CONFIG = "ssh_config"  # beside the topology
 _RECORD = "lab.json"
 _ALIVE = "alive"
@@ -140,6 +141,11 @@ def running() -> tuple[Record, ...]:
     """Every lab of this user that runs, by name."""
     names = sorted(path.parent.name for path in home().glob(f"*/{_RECORD}"))
     return tuple(record for name in names if (record := read(name)) is not None)
+
+
+def logs_in(run_dir: Path) -> Path:
+    """Where what runs in a lab writes its logs. All in it is the lab's: follow no link there."""
+    return run_dir / _LOGS
 
 
 def _is_alive(folder: Path) -> bool:

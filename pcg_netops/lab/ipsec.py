@@ -34,10 +34,11 @@ _PROBE = (
 _CRYPTO = "random nonce pem pkcs1 pkcs8 x509 pubkey constraints openssl kdf"
 # A packet of IKE is sent again after 0.3 s, as nodes of a lab start within seconds of each other;
 # a peer is given up after 6 s. charon puts a route for everything into a table of its own when it
-# protects packets itself: no packet carries the mark that would have it looked up.
+# protects packets itself: no packet carries the mark that would have it looked up. The plug-in
+# updown is not loaded: it runs the programs that a configuration names.
 _SETTINGS = """\
 charon {{
-    load = {crypto} {plugins} kernel-netlink socket-default vici updown
+    load = {crypto} {plugins} kernel-netlink socket-default vici
     threads = 16
     retransmit_timeout = 0.3
     retransmit_base = 1

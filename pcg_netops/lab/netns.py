@@ -1,7 +1,8 @@
 """The embedded lab: nodes are Linux namespaces, made as root or as an ordinary user alike.
 
 Everything of a lab lives in namespaces that end with its first process, and that ends when this
-process closes its control socket or dies. Nothing is made on the machine itself.
+process closes its control socket or dies. Nothing is made on the machine itself, and a lab sees of
+it only what `enclosure` shows.
 """
 
 from __future__ import annotations
@@ -10,16 +11,23 @@ import os
 import socket as sockets
 import subprocess
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Self
 
 from pcg_netops.errors import InputError, LabError, PcgError
 from pcg_netops.lab.definitions import Topology
-from pcg_netops.lab.environment import UNSHARE, crowding, namespaces_refused, require_programs
+from pcg_netops.lab.enclosure import Enclosure
+from pcg_netops.lab.environment import (
+    NODE_ENVIRONMENT,
+    crowding,
+    namespaces_refused,
+    require_programs,
+)
+from pcg_netops.lab.home import logs_in
 from pcg_netops.lab.owned import OwnedLab
-from pcg_netops.lab.plan import Plan
+from pcg_netops.lab.plan import Plan, enclosed, sources_of
 from pcg_netops.lab.planning import Layout, lay_out, make_plan
 
 _INIT = "pcg_netops.lab.init"
@@ -32,33 +40,30 @@ class NetnsLab(OwnedLab):
 
     backend = "netns"
 
-    def __init__(self, run_dir: Path) -> None:
+    def __init__(self, run_dir: Path, sources: Iterable[tuple[str, bool]] = ()) -> None:
         super().__init__(run_dir)
         self._log = run_dir / "agent.log"
+        logs = logs_in(run_dir)
+        logs.mkdir(exist_ok=True)
+        enclosure = Enclosure.of(logs, sources).file()
         self._control, theirs = sockets.socketpair(sockets.AF_UNIX, sockets.SOCK_SEQPACKET)
         # The agent watches this process itself too: a copy of the socket in a fork must not
         # keep the lab alive.
         ourselves = os.pidfd_open(os.getpid())
-        inherited = (theirs.fileno(), ourselves)
+        inherited = (enclosure, theirs.fileno(), ourselves)
         with theirs, self._log.open("wb") as log:
             self._first = subprocess.Popen(
-                [
-                    *UNSHARE,
-                    sys.executable,
-                    "-P",
-                    "-m",
-                    "pcg_netops.lab.init",
-                    *map(str, inherited),
-                ],
+                [sys.executable, "-P", "-m", _INIT, *map(str, inherited)],
                 pass_fds=inherited,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=os.environ | {"PYTHONPATH": _python_path()},
+                env=NODE_ENVIRONMENT | {"PYTHONPATH": _python_path()},
                 cwd="/",
                 start_new_session=True,
             )
         os.close(ourselves)
+        os.close(enclosure)
 
     @classmethod
     def up(
@@ -90,12 +95,12 @@ class NetnsLab(OwnedLab):
             require_programs(ipsec=True)
         try:
             run_dir.mkdir(parents=True, exist_ok=True)
-            lab = cls(run_dir.resolve())
+            lab = cls(run_dir.resolve(), sources_of(plan))
         except OSError as error:
             raise InputError(f"cannot use the run folder: {error}", place=str(run_dir)) from None
         try:
-            key, folder = lab._public_key(), lab._log.parent
-            lab._build(make_plan(layout, key, folder, strict=strict, keep=keep))
+            key, folder = lab._public_key(), logs_in(lab._log.parent)
+            lab._build(enclosed(make_plan(layout, key, folder, strict=strict, keep=keep)))
         except BaseException:
             lab.down()
             raise
@@ -117,6 +122,11 @@ class NetnsLab(OwnedLab):
         self.failures = tuple(answer["failures"])
         addresses = {n.name: n.management.split("/")[0] for n in plan.nodes if n.management}
         self._know(addresses, keys)
+
+    @property
+    def first_process(self) -> int:
+        """The process, on the machine, that all of the lab ends with."""
+        return self._first.pid
 
     def hand_over(self, call: sockets.socket) -> None:
         """Have the agent serve the call at the other end of this stream socket."""

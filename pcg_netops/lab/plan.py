@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
+
+from pcg_netops.lab.enclosure import SOURCES
 
 # At the far end of a cable in the place of a node: a port of the management network, or nothing.
 MANAGEMENT_END, NO_END = "mgmt-net", ""
@@ -122,6 +124,28 @@ class Plan:
             for link in data.pop("links")
         )
         return cls(nodes=nodes, links=links, **data)
+
+
+def sources_of(plan: Plan) -> tuple[tuple[str, bool], ...]:
+    """Everything of the machine that nodes bind, and whether read-only, each once."""
+    return tuple(dict.fromkeys((b.source, b.read_only) for node in plan.nodes for b in node.binds))
+
+
+def enclosed(plan: Plan) -> Plan:
+    """The plan as the lab's enclosure sees it: what nodes bind is by its number in `SOURCES`."""
+    places = {known: f"{SOURCES}/{number}" for number, known in enumerate(sources_of(plan))}
+    return replace(
+        plan,
+        nodes=tuple(
+            replace(
+                node,
+                binds=tuple(
+                    replace(bind, source=places[bind.source, bind.read_only]) for bind in node.binds
+                ),
+            )
+            for node in plan.nodes
+        ),
+    )
 
 
 def _node(data: dict[str, Any]) -> NodePlan:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, TextIO
 
-from pcg_netops.lab.home import NodeRecord, Record
+from pcg_netops.lab.home import NodeRecord, Record, logs_in
 from pcg_netops.lab.ipsec import FOLDER
 from pcg_netops.lab.running import RunningLab
 
@@ -79,15 +82,19 @@ def running_files(lab: RunningLab, node: str) -> Iterator[tuple[str, str]]:
 def logs_of(lab: RunningLab, node: str, lines: int) -> Iterator[tuple[str, str]]:
     """The last lines (0: all) of each log of a node, by its name. Raises InputError."""
     name = lab.record.node(node).name
-    own = lab.folder / f"{name}.log"
-    if own.is_file():
-        yield name, _last(own.read_text(encoding="utf-8", errors="replace"), lines)
+    with suppress(FileNotFoundError), _own_log(logs_in(lab.folder) / f"{name}.log") as own:
+        yield name, _last(own.read(), lines)
     found = lab.run(name, ["find", "/var/log", "-type", "f", "-size", "+0"]).stdout.split()
     for path in sorted(found):
         yield path, _last(lab.run(name, ["cat", path]).stdout, lines)
     agent = (lab.folder / "agent.log").read_text(encoding="utf-8", errors="replace")
     if agent.strip():
         yield "the lab's agent", _last(agent, lines)
+
+
+def _own_log(path: Path) -> TextIO:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    return os.fdopen(descriptor, encoding="utf-8", errors="replace")
 
 
 def _last(text: str, lines: int) -> str:

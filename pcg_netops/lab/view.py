@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pcg_netops.lab import ipsec
+from pcg_netops.lab.enclosure import PROGRAMS, SOURCES, make_folders
 from pcg_netops.lab.plan import BindPlan, NodePlan
 from pcg_netops.lab.syscalls import (
     MS_BIND,
@@ -26,7 +27,7 @@ from pcg_netops.lab.syscalls import (
 MEMORY = ("/run", "/tmp")  # noqa: S108  empty again after a power cut
 _DISK = ("/var/tmp", "/var/log", "/etc/frr")  # noqa: S108
 _SAVED = "pcg"  # in /var/lib
-_KERNEL = ("proc", "sys", "dev")
+_ANEW = ("run", "tmp", "var", "home", "srv", "opt", "mnt", "media")
 _MACHINE = ".machine"
 
 
@@ -47,12 +48,15 @@ class View:
         flags = os.O_PATH | os.O_CLOEXEC
         self._sources = [os.open(bind.source, flags) for bind in self._binds]
         set_read_only("/", True, recursive=True)
-        set_read_only("/proc", False)
+        for path in ("/proc", "/proc/sys/net", "/dev/pts"):  # a node's own
+            set_read_only(path, False)
+        if self._sources:
+            mount("tmpfs", SOURCES, "tmpfs", options="mode=555")
         mount("tmpfs", "/run", "tmpfs")
         if self._own_files:
             _writable_root(Path("/run/.root"), Path("/run/.changes"))
             mount("tmpfs", "/run", "tmpfs")
-        for folder in ("/tmp", *_DISK, *self._more):  # noqa: S108
+        for folder in ("/tmp", "/dev/shm", *_DISK, *self._more):  # noqa: S108
             mount("tmpfs", folder, "tmpfs")
         _make_var_lib(Path("/run/lib"))
         _make_group(Path("/etc/frr/group"))
@@ -110,12 +114,11 @@ def _writable_root(root: Path, changes: Path) -> None:
         place = root / entry.name
         if entry.is_symlink():
             place.symlink_to(entry.readlink())
-        elif entry.is_dir():
+        elif entry.name not in _ANEW:
             place.mkdir()
-            if str(entry) in MEMORY:
-                continue
-            if entry.name in _KERNEL or not _overlay(entry, place, changes):
+            if str(entry) not in PROGRAMS or not _overlay(entry, place, changes):
                 mount(str(entry), str(place), flags=MS_BIND | MS_REC)
+    make_folders(root)
     unmount(str(changes))
     move_root(str(root))
 

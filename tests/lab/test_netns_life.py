@@ -53,17 +53,21 @@ def _ready(session: subprocess.Popen[str]) -> dict[str, Any]:
     return facts
 
 
-def _user_namespace(session: subprocess.Popen[str]) -> str:
+def _pid_namespace(session: subprocess.Popen[str]) -> str:
     """The namespace that all of a session's lab is in."""
     (child,) = Path(f"/proc/{session.pid}/task/{session.pid}/children").read_text().split()
-    return str(Path(f"/proc/{child}/ns/user").readlink())
+    return str(Path(f"/proc/{child}/ns/pid_for_children").readlink())
 
 
-def _inhabitants(user_namespace: str) -> list[int]:
+def _inhabitants(pid_namespace: str) -> list[int]:
+    """Its processes, and the one that waits outside for the first of them."""
     found = []
     for process in Path("/proc").iterdir():
         try:
-            if process.name.isdigit() and str((process / "ns/user").readlink()) == user_namespace:
+            if process.name.isdigit() and pid_namespace in (
+                str((process / "ns/pid").readlink()),
+                str((process / "ns/pid_for_children").readlink()),
+            ):
                 found.append(int(process.name))
         except OSError:
             continue  # has ended
@@ -95,8 +99,7 @@ def test_nothing_is_left_of_a_lab_two_seconds_after_its_end(
     before = _machine()
     session = start(*_SESSION, str(tmp_path))
     facts = _ready(session)
-    namespace = _user_namespace(session)
-    # And the `unshare` that waits outside for the lab's first process.
+    namespace = _pid_namespace(session)
     assert len(_inhabitants(namespace)) == facts["processes"] + 1
     assert _machine() == before
 
@@ -115,7 +118,7 @@ def test_two_labs_of_the_same_addresses_run_side_by_side(start: Start, tmp_path:
     sessions[0].kill()
     sessions[0].wait()
     time.sleep(0.3)
-    assert len(_inhabitants(_user_namespace(sessions[1]))) == facts[1]["processes"] + 1
+    assert len(_inhabitants(_pid_namespace(sessions[1]))) == facts[1]["processes"] + 1
 
 
 def test_an_ordinary_user_runs_a_lab(start: Start) -> None:
@@ -212,7 +215,7 @@ def test_no_permission_for_namespaces_is_explained(start: Start, tmp_path: Path)
     _, said = session.communicate(timeout=20)
     assert session.returncode == 3
     assert said == (
-        "the lab needs namespaces that this user may not make: unshare: unshare failed: No space "
+        "the lab needs namespaces that this user may not make: unshare: No space "
         "left on device (user.max_user_namespaces is 0)\n"
         "  remedy: as root: sysctl -w user.max_user_namespaces=15000\n"
     )

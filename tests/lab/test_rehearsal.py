@@ -53,12 +53,12 @@ class Session:
         line = self._process.stdout.readline()
         assert line, self._process.stderr.read()
         (child,) = _children(self._process.pid)
-        self._lab = str(Path(f"/proc/{child}/ns/user").readlink())
+        self._lab = str(Path(f"/proc/{child}/ns/pid_for_children").readlink())
         return line
 
     @property
     def inhabitants(self) -> list[str]:
-        """Processes of the lab: those in its user namespace.
+        """Processes of the lab: those in its PID namespace, and who waits for the first of them.
 
         One that has ended and waits for its parent to take note, which is the machine's first
         process once the controller is dead, holds nothing any more.
@@ -66,7 +66,8 @@ class Session:
         found = []
         for process in Path("/proc").iterdir():
             try:
-                if process.name.isdigit() and str((process / "ns/user").readlink()) == self._lab:
+                kinds = ("pid", "pid_for_children") if process.name.isdigit() else ()
+                if any(str((process / "ns" / kind).readlink()) == self._lab for kind in kinds):
                     state = (process / "stat").read_text()
                     if state.rpartition(")")[2].split()[0] != "Z":
                         found.append(state)
