@@ -260,6 +260,7 @@ def rehearse(
     """Rehearse the whole cutover on a live virtual network and write the evidence."""
     from pcg_netops.cli.output import new_run_folder
     from pcg_netops.cli.progress import terminal_progress
+    from pcg_netops.confined import require_inside
     from pcg_netops.cutover.evidence import Verdict
     from pcg_netops.cutover.rehearsal import rehearse as run_rehearsal
     from pcg_netops.inventory.workspace import load_workspace
@@ -267,7 +268,8 @@ def rehearse(
 
     loaded = load_workspace(workspace)
     loaded.cutover(cutover)
-    run_dir = new_run_folder((build or workspace / "build") / loaded.network.name)
+    parent = build or require_inside(loaded.root, loaded.root / "build")
+    run_dir = new_run_folder(parent / loaded.network.name)
     with terminal_progress() as shown:
         evidence = run_rehearsal(loaded, cutover, run_dir, shown.progress, rate, backend)
         write_report(evidence, loaded.templates, run_dir)

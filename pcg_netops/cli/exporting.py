@@ -11,6 +11,7 @@ from typing import Literal
 
 import typer
 
+from pcg_netops.confined import require_all_inside
 from pcg_netops.errors import InputError
 from pcg_netops.files import write_whole
 from pcg_netops.inventory.workspace import Workspace
@@ -76,6 +77,7 @@ class Choice:
     api: Api
     namespace: str | None
     ssh_key: Path | None
+    trust: bool = False
 
 
 def export(
@@ -94,7 +96,7 @@ def export(
 
         if image or choice.ssh_key:
             raise InputError("--image and --ssh-key are for the workspace's own network")
-        topology = load(path)
+        topology = load(path, trusted=choice.trust)
         base_dir, images = path.resolve().parent, path.resolve().parents[1] / "node"
         _write(choice, topology, base_dir, images)
         return
@@ -102,7 +104,9 @@ def export(
     with _startup(*own, image) as (topology, base_dir):
         if choice.ssh_key:
             let_in(base_dir, choice.ssh_key)
-        _write(choice, topology, base_dir, own[0].root / "simulations" / "node")
+        root = own[0].root
+        require_all_inside(root, ("simulations/node",))
+        _write(choice, topology, base_dir, root / "simulations" / "node")
 
 
 @contextmanager

@@ -30,6 +30,12 @@ LabArgument = Annotated[
     str | None,
     typer.Argument(metavar="[LAB]", help="Name or topology file; default: the only lab."),
 ]
+TrustOption = Annotated[
+    bool,
+    typer.Option(
+        "--trust", help="Let it have what it asks for outside its folder: files, variables."
+    ),
+]
 NodesOption = Annotated[
     list[str] | None, typer.Option("--node", "-n", help="Only this node; may be repeated.")
 ]
@@ -51,6 +57,7 @@ def up(
     strict: Annotated[
         bool, typer.Option("--strict", help="Fail where a command of the topology fails.")
     ] = False,
+    trust: TrustOption = False,
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave the lab up where a node did not start.")
     ] = False,
@@ -58,13 +65,18 @@ def up(
 ) -> None:
     """Start a lab in the background; it stays up until `pcg lab down`."""
     from pcg_netops.cli.own_topology import provide_startup
+    from pcg_netops.lab.asking import what_it_does
     from pcg_netops.lab.backends import prepare
     from pcg_netops.lab.supervisor import start
     from pcg_netops.lab.topology import load
 
     if provide_startup(topology):
         typer.echo(f"wrote {topology.parent / 'startup'}, the first stage's configuration")
-    layout = prepare(backend, load(topology), topology.resolve().parent, as_host or ())
+    folder = topology.resolve().parent
+    read = load(topology, trusted=trust)
+    layout = prepare(backend, read, folder, as_host or (), trusted=trust)
+    for line in what_it_does(layout):
+        typer.echo(line)
     for key in layout.ignored if backend == "netns" else ():
         typer.echo(f"not honoured here: {key}")
     try:
@@ -203,9 +215,10 @@ def graph(
         Literal["mermaid", "dot", "svg"], typer.Option("--format", "-f", help="svg needs Graphviz.")
     ] = "mermaid",
     out: Annotated[Path | None, typer.Option(help="Write here instead of printing.")] = None,
+    trust: TrustOption = False,
 ) -> None:
     """Draw a running lab, or a topology file that does not run."""
-    from pcg_netops.files import write_whole
+    from pcg_netops.files import write_output
     from pcg_netops.lab import home
     from pcg_netops.lab.drawing import draw
     from pcg_netops.lab.topology import load
@@ -213,15 +226,15 @@ def graph(
     path = Path(lab) if lab else None
     running = [record.name for record in home.running()]
     if path and path.is_file():
-        topology = load(path)
+        topology = load(path, trusted=trust)
     elif lab in running or (lab is None and running):
-        topology = load(Path(_find(lab).record.topology))
+        topology = load(Path(_find(lab).record.topology), trusted=True)  # it runs
     else:
         _find(lab)  # says what is running
         return
     text = draw(topology, form)
     if out:
-        write_whole(out, text)
+        write_output(out, text)
         typer.echo(f"wrote {out}")
     else:
         typer.echo(text, nl=False)

@@ -22,6 +22,7 @@ def topology(
     cutover: CutoverOption = None,
 ) -> None:
     """Write the containerlab topology of the network, with the first stage's startup files."""
+    from pcg_netops.confined import require_inside
     from pcg_netops.cutover.bench import stand_ins, topology_of, write_startup
     from pcg_netops.design.devices import design
     from pcg_netops.design.steering import stages
@@ -36,6 +37,7 @@ def topology(
     path = folder / "topology.clab.yml"
     text = to_yaml(topology_of(loaded, design(loaded, first)))
     if check:
+        require_inside(loaded.root, path)
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
             raise InputError(
                 "is not what the inventory describes",
@@ -44,6 +46,7 @@ def topology(
             )
         typer.echo("up to date")
         return
+    require_inside(loaded.root, path)
     write_whole(path, text)
     write_startup(folder, render_stage(stand_ins(loaded), first))
     typer.echo(f"wrote {path.relative_to(loaded.root)} and the startup files beside it")
@@ -71,6 +74,9 @@ def export(
     ssh_key: Annotated[
         Path | None, typer.Option(help="Public key that may log in on the nodes.")
     ] = None,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Let a topology file take variables of yours.")
+    ] = False,
     workspace: WorkspaceOption = HERE,
     cutover: CutoverOption = None,
 ) -> None:
@@ -79,6 +85,6 @@ def export(
     from pcg_netops.cli.exporting import export as write
     from pcg_netops.inventory.workspace import load_workspace
 
-    choice = Choice(folder, target, APIS[api], namespace, ssh_key)
+    choice = Choice(folder, target, APIS[api], namespace, ssh_key, trust)
     own = None if topology else (load_workspace(workspace), cutover)
     write(choice, own, topology, image)

@@ -14,6 +14,7 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
 
+from pcg_netops.confined import require_inside
 from pcg_netops.design.reachability import known_prefixes
 from pcg_netops.errors import LabError
 from pcg_netops.files import write_private
@@ -69,9 +70,10 @@ def lab_secrets(folder: Path) -> Secrets:
 
 def write_startup(folder: Path, artifacts: Artifacts) -> None:
     """The saved configuration of every device, where the topology's binds look for it."""
+    require_inside(folder, folder / _LAB_KEY)
     values = lab_secrets(folder)
     for device, files in artifacts.items():
-        target = folder / "startup" / device
+        target = require_inside(folder, folder / "startup" / device)
         target.mkdir(parents=True, exist_ok=True)
         for artifact in files.values():
             write_private(target / artifact.name, values.fill(artifact.text))

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError
 
 from pcg_netops.errors import InputError
-from pcg_netops.files import write_whole
+from pcg_netops.files import write_output
 from pcg_netops.model.base import Model
 
 _LARGEST = 200_000_000  # bytes of a file that is read at all
@@ -100,7 +100,7 @@ class _Sealed(Model):
 def save(change: ChangeSet, path: Path) -> None:
     """Write a change set. Raises InputError or EnvironmentLack if that cannot be done."""
     sealed = _Sealed(digest=change.digest, parts=_parts(change), change=change)
-    write_whole(path, json.dumps(sealed.model_dump(mode="json"), indent=1, ensure_ascii=False))
+    write_output(path, json.dumps(sealed.model_dump(mode="json"), indent=1, ensure_ascii=False))
 
 
 def load(path: Path) -> ChangeSet:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from pcg_netops.confined import require_all_inside
 from pcg_netops.errors import InputError, InputErrors
 from pcg_netops.inventory.checks import Sources, cross_check
 from pcg_netops.inventory.yamlfile import YamlFile, did_you_mean, read_yaml
@@ -18,6 +19,7 @@ from pcg_netops.model.services import Services
 from pcg_netops.model.waivers import Waivers
 
 _CUTOVER_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
+_READ = ("inventory", "templates", "approvals")
 _MOST_ERRORS = 100  # across files: nobody reads more before correcting these
 
 
@@ -77,15 +79,19 @@ def read_workspace(root: Path, instead: Mapping[str, str] | None = None) -> Read
     `instead` gives files, such as `inventory/services.yaml`, the text that they might get.
     """
     texts = instead or {}
-    folder = root.resolve() / "inventory"
+    root = root.resolve()
+    try:
+        require_all_inside(root, _READ)
+    except InputErrors as found:
+        return Reading(None, {}, found.errors)
+    folder = root / "inventory"
     if not folder.is_dir():
         raise InputError(
             "is not a workspace: it has no folder 'inventory'",
-            place=str(root.resolve()),
+            place=str(root),
             code="PCG001",
             remedy="change to a workspace, name one with --workspace, or make one: pcg init FOLDER",
         )
-    root = root.resolve()
     paths = sorted((folder / "cutovers").glob("*.yaml"))
     if not paths:
         raise InputError(

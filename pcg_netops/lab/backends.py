@@ -17,15 +17,20 @@ Backend = Literal["netns", "containerlab"]
 
 
 def prepare(
-    backend: Backend, topology: Topology, base_dir: Path, accepted: Collection[str] = ()
+    backend: Backend,
+    topology: Topology,
+    base_dir: Path,
+    accepted: Collection[str] = (),
+    *,
+    trusted: bool = False,
 ) -> Layout:
     """The topology as it can run there. Raises InputError, InputErrors, EnvironmentLack."""
     if backend == "netns":
-        layout = lay_out(topology, base_dir, accepted)
+        layout = lay_out(topology, base_dir, accepted, trusted=trusted)
         require_programs()
         return layout
     containerlab.require()
-    return lay_out(topology, base_dir, accepted, in_containers=True)
+    return lay_out(topology, base_dir, accepted, in_containers=True, trusted=trusted)
 
 
 def start(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
 
+from pcg_netops.confined import require_all_inside
 from pcg_netops.errors import InputError, InputErrors
 from pcg_netops.files import write_private, write_whole
 from pcg_netops.lab.definitions import NodeDefinition, Topology
@@ -91,6 +92,7 @@ def _read(node: str, path: str, base_dir: Path) -> Iterator[File]:
     source = base_dir / path
     if not source.exists():
         raise InputError(f"node '{node}' needs a file that does not exist", place=str(source))
+    require_all_inside(base_dir, (path,))
     inside = sorted(source.rglob("*")) if source.is_dir() else [source]
     for file in inside:
         if file.is_file():

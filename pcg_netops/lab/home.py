@@ -8,6 +8,7 @@ import os
 import shutil
 import stat
 import tempfile
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -77,13 +78,21 @@ def home() -> Path:
         folder = Path(runtime, "pcg")
     else:
         folder = Path(tempfile.gettempdir(), f"pcg-{user}")
-    folder.mkdir(mode=0o700, exist_ok=True)
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
     status = folder.lstat()
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid != user or status.st_mode & 0o077:
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != user:
+        whose = "a link" if stat.S_ISLNK(status.st_mode) else "not a folder of yours"
         raise EnvironmentLack(
-            "must be a folder of yours alone",
+            f"must be a folder of yours alone, and is {whose}: somebody else may have put it there",
             place=str(folder),
-            remedy=f"remove it, or: chmod 700 {folder}",
+            remedy="set XDG_RUNTIME_DIR to a folder of yours, and have this one looked into",
+        )
+    if status.st_mode & 0o077:
+        raise EnvironmentLack(
+            "must be a folder of yours alone, and others may enter it",
+            place=str(folder),
+            remedy=f"chmod 700 {folder}",
         )
     return folder
 

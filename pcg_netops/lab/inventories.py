@@ -13,6 +13,8 @@ from typing import Any
 
 import yaml
 
+from pcg_netops.confined import require_inside
+from pcg_netops.errors import InputError
 from pcg_netops.lab.definitions import Endpoint, LinkDefinition, ManagementNetwork
 from pcg_netops.lab.home import KEY, KNOWN_HOSTS, SSH_CONFIG, NodeRecord, Record
 from pcg_netops.lab.owned import USERNAME
@@ -38,7 +40,10 @@ def written(record: Record, layout: Layout, run_dir: Path) -> Iterator[None]:
         SSH_CONFIG: ssh_config(record, run_dir),
     }
     try:
+        require_inside(folder.parent, folder)
         folder.mkdir(exist_ok=True)
+        for name in texts:  # of a lab that was killed, or a link that others left
+            (folder / name).unlink(missing_ok=True)
         for name, text in texts.items():
             try:
                 (folder / name).write_text(text, encoding="utf-8")
@@ -47,8 +52,10 @@ def written(record: Record, layout: Layout, run_dir: Path) -> Iterator[None]:
                 raise
         yield
     finally:
-        for name in texts:
-            (folder / name).unlink(missing_ok=True)
+        with suppress(InputError):
+            require_inside(folder.parent, folder)
+            for name in texts:
+                (folder / name).unlink(missing_ok=True)
         with suppress(OSError):  # holds what was saved
             folder.rmdir()
 
@@ -117,6 +124,8 @@ def ansible(record: Record, run_dir: Path) -> dict[str, Any]:
         "ansible_user": USERNAME,
         "ansible_ssh_private_key_file": str(run_dir / KEY),
         "ansible_ssh_common_args": f"-o UserKnownHostsFile={run_dir / KNOWN_HOSTS}",
+        # Its default is below a home folder, of which a node has none that can be written to.
+        "ansible_remote_tmp": "/tmp/.ansible",  # noqa: S108
     }
     return {"all": {"vars": variables, "children": groups}}
 

@@ -74,15 +74,18 @@ class NetnsLab(OwnedLab):
         *,
         accepted: Collection[str] = (),
         strict: bool = True,
+        trusted: bool = False,
     ) -> Self:
         """Build and start a lab; returns when every node serves, before routes have converged.
 
         Binds of the topology are relative to `base_dir`. Logs and the public host keys go to
-        `run_dir`. For `accepted` and `strict` see `lay_out` and `make_plan`. Raises
+        `run_dir`. For `accepted`, `trusted` and `strict` see `lay_out` and `make_plan`. Raises
         EnvironmentLack, LabError (naming node and daemon) or InputError.
         """
         require_programs()
-        return cls.start(lay_out(topology, base_dir, accepted), run_dir, strict=strict)
+        return cls.start(
+            lay_out(topology, base_dir, accepted, trusted=trusted), run_dir, strict=strict
+        )
 
     @classmethod
     def start(

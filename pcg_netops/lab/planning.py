@@ -12,8 +12,10 @@ from typing import TypeVar
 
 from dotenv import dotenv_values
 
+from pcg_netops.confined import require_inside
 from pcg_netops.errors import InputError, InputErrors
 from pcg_netops.lab import ipsec
+from pcg_netops.lab.asking import require_trust
 from pcg_netops.lab.definitions import (
     MANAGEMENT,
     Endpoint,
@@ -113,8 +115,11 @@ def lay_out(
     accepted: Collection[str] = (),
     *,
     in_containers: bool = False,
+    trusted: bool = False,
 ) -> Layout:
     """Settle every node and check that all can run here. Raises InputError, InputErrors.
+
+    Unless it is `trusted`, a topology gets nothing of the machine outside `base_dir`.
 
     `accepted` are images in whose place a Linux host of this machine may stand. What runs
     `in_containers` is for containerlab to say.
@@ -123,6 +128,9 @@ def lay_out(
     if not in_containers:
         require_runnable(topology, nodes, accepted)
     bare = Layout(topology, base_dir, nodes, {}, {}, frozenset(accepted))
+    require_inside(base_dir, bare.folder)
+    if not trusted:
+        require_trust(nodes, base_dir, bare.folder)
     management = topology.mgmt
     addresses = _addresses(
         {name: node.mgmt_ipv4 for name, node in nodes.items() if _is_managed(node)},

@@ -7,7 +7,7 @@ that is not set, or empty, stays as it is unless a default is given. `$$` is one
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 _VARIABLE = re.compile(
@@ -33,6 +33,14 @@ def expand(text: str, environment: Mapping[str, str]) -> str:
         return expand(other, environment) if given is None else given
 
     return _VARIABLE.sub(value, text)
+
+
+def names_in(text: str) -> Iterator[str]:
+    """The variables that `expand` looks up."""
+    for match in _VARIABLE.finditer(text):
+        if not match["escaped"]:
+            yield match["plain"] or match["name"]
+            yield from names_in(match["other"] or "")
 
 
 def literal(text: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pcg_netops.confined import require_inside
 from pcg_netops.design.devices import design
 from pcg_netops.design.steering import find_stage, stages
 from pcg_netops.diff import ChangeSet, load, save
@@ -85,7 +86,8 @@ class Operation:
         how long BGP and BFD may take to come up after a wave, and then the program `probe` to end.
         """
         self._workspace = workspace
-        self._folder = folder or workspace.root / "build" / workspace.network.name / "pushes"
+        own = workspace.root / "build" / workspace.network.name / "pushes"
+        self._folder = folder or require_inside(workspace.root, own)
         self._fleet = Fleet(workspace, extras, secrets)
         self._watch = watch or Watcher()
         self._timing = timing

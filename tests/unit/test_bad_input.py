@@ -627,7 +627,7 @@ def _rehearse_where(
     [
         pytest.param(
             "echo 0 > /proc/sys/user/max_user_namespaces",
-            "error: the lab needs namespaces that this user may not make: unshare: unshare failed:"
+            "error: the lab needs namespaces that this user may not make: unshare:"
             " No space left on device (user.max_user_namespaces is 0)\n"
             "  remedy: as root: sysctl -w user.max_user_namespaces=15000\n",
             id="no permission for namespaces",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from pcg_netops.errors import InputError
 from pcg_netops.lab import inventories
+from pcg_netops.lab.asking import what_it_does
 from pcg_netops.lab.definitions import NodeDefinition, TopologyBody
 from pcg_netops.lab.plan import Health, LinkPlan, NodePlan, Plan, Wait
 from pcg_netops.lab.planning import Layout, lay_out, make_plan
@@ -489,14 +491,29 @@ def test_a_port_that_cannot_be_published_is_named(tmp_path: Path, port: str) -> 
 def test_a_full_disk_is_told_with_the_file(campus: Layout, tmp_path: Path) -> None:
     record = record_of(campus, tmp_path / "lab.clab.yml", {}, "netns")
     campus.folder.mkdir()
-    place = campus.folder / "ansible-inventory.yml"
-    place.symlink_to("/dev/full")
-    with (
-        pytest.raises(OSError, match=re.escape(str(place))),
-        inventories.written(record, campus, tmp_path),
-    ):
-        pass
+    place = campus.folder / "nornir-simple-inventory.yml"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+        with (
+            pytest.raises(OSError, match=re.escape(str(place))),
+            inventories.written(record, campus, tmp_path),
+        ):
+            pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert not campus.folder.exists()
+
+
+def test_a_link_in_the_labs_folder_is_not_followed(campus: Layout, tmp_path: Path) -> None:
+    record = record_of(campus, tmp_path / "lab.clab.yml", {}, "netns")
+    outside = tmp_path.parent / "outside"
+    outside.write_text("theirs")
+    campus.folder.mkdir()
+    (campus.folder / "ansible-inventory.yml").symlink_to(outside)
+    with inventories.written(record, campus, tmp_path):
+        assert "ansible_user" in (campus.folder / "ansible-inventory.yml").read_text()
+    assert outside.read_text() == "theirs"
 
 
 def test_each_key_of_a_node_is_honoured_or_listed(tmp_path: Path) -> None:
@@ -530,3 +547,51 @@ def test_each_key_of_a_node_is_honoured_or_listed(tmp_path: Path) -> None:
     for name in example:
         listed = [said for said in layout.ignored if said.startswith(name.replace("_", "-") + " (")]
         assert len(listed) == 1, name
+
+
+# --- what a topology asks of the machine ------------------------------------------------------
+
+ASKING = {
+    "a folder of the machine": ("binds: ['/srv:/mnt']", "sees /srv as /mnt, and may change it"),
+    "a folder of the machine to read": ("binds: ['/srv:/mnt:ro']", "sees /srv as /mnt, read-only"),
+    "a folder above its own": ("binds: ['../b:/mnt']", "sees ../b as /mnt"),
+    "a file at home": ("binds: ['~/.ssh:/mnt']", "sees ~/.ssh as /mnt"),
+    "a way out by a link": ("binds: ['out/b:/mnt']", "sees out/b as /mnt"),
+    "a file of variables": ("env-files: [/srv/env]", "takes variables from /srv/env"),
+    "a start from elsewhere": ("startup-config: /srv/r.cfg", "starts from /srv/r.cfg"),
+    "a licence": ("license: ../key", "is licensed by ../key"),
+    "a command for the machine": (
+        "stages: {create: {exec: [{command: id, target: host}]}}",
+        "runs on the machine itself: id",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ASKING)
+def test_what_a_topology_asks_for_outside_its_folder_needs_trust(name: str, tmp_path: Path) -> None:
+    line, said = ASKING[name]
+    (tmp_path / "lab").mkdir()
+    (tmp_path / "b").touch()
+    (tmp_path / "lab" / "out").symlink_to("..")
+    path = tmp_path / "lab" / "lab.clab.yml"
+    path.write_text(
+        f"name: x\ntopology: {{nodes: {{a: {{kind: linux, image: alpine, {line}}}}}}}\n"
+    )
+    with pytest.raises(InputError, match=re.escape(f"node 'a' {said}")) as refused:
+        lay_out(load(path), path.parent)
+    assert "--trust" in refused.value.remedy
+    trusted = lay_out(load(path), path.parent, trusted=True)
+    assert any(said in line for line in what_it_does(trusted))
+
+
+def test_a_variable_of_the_environment_needs_trust(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "lab.clab.yml"
+    path.write_text("name: ${CI_TOKEN:=x}\ntopology: {nodes: {a: {kind: linux, image: alpine}}}\n")
+    assert load(path).name == "x"
+    monkeypatch.setenv("CI_TOKEN", "secret")
+    with pytest.raises(InputError, match="takes variables of the environment: CI_TOKEN") as error:
+        load(path)
+    assert "secret" not in str(error.value)
+    assert load(path, trusted=True).name == "secret"
