@@ -63,6 +63,13 @@ def _say_reused(rendering: Rendering) -> None:
         )
 
 
+def _templates_come_up() -> None:
+    """Start the process that renders while this one still loads what it needs."""
+    from pcg_netops.templating.worker import prepare
+
+    prepare()
+
+
 @app.command()
 def init(
     folder: Annotated[Path, typer.Argument(help="New folder for the workspace.")],
@@ -98,6 +105,7 @@ def check(
     fail_on: FailOnOption = "error",
 ) -> None:
     """Read the workspace, render every stage of every cutover; report all wrong or unwise."""
+    _templates_come_up()
     from pcg_netops.audit.finding import Severity
     from pcg_netops.cli.checking import run_check
     from pcg_netops.cli.findings import OutputFormat
@@ -113,6 +121,7 @@ def audit(
     fail_on: FailOnOption = "error",
 ) -> None:
     """Hold every device's design and rendered files, at every stage, to the hardening rules."""
+    _templates_come_up()
     from pcg_netops.audit.finding import Severity
     from pcg_netops.cli.auditing import run_audit
     from pcg_netops.cli.findings import OutputFormat
@@ -224,6 +233,7 @@ def diff(
 ) -> None:
     """Show what changes on every device between two phases, or from what it holds now."""
     if commands or secrets or output is not None or running is not None or before is None:
+        _templates_come_up()
         from pcg_netops.cli.changes import Choice, show_changes
 
         # Never reused: this is what is approved.
@@ -258,6 +268,7 @@ def rehearse(
     backend: BackendOption = "netns",
 ) -> None:
     """Rehearse the whole cutover on a live virtual network and write the evidence."""
+    _templates_come_up()
     from pcg_netops.cli.output import new_run_folder
     from pcg_netops.cli.progress import terminal_progress
     from pcg_netops.confined import require_inside
@@ -272,7 +283,7 @@ def rehearse(
     run_dir = new_run_folder(parent / loaded.network.name)
     with terminal_progress() as shown:
         evidence = run_rehearsal(loaded, cutover, run_dir, shown.progress, rate, backend)
-        write_report(evidence, loaded.templates, run_dir)
+        write_report(evidence, run_dir)
         shown.verdict(evidence, run_dir)
     codes = {
         Verdict.PASS: ExitCode.PASS,

@@ -11,16 +11,19 @@ from pathlib import Path
 import pytest
 
 from pcg_netops.design.steering import find_stage, stages
+from pcg_netops.errors import InputError
 from pcg_netops.inventory.workspace import load_workspace
 from pcg_netops.model.device import Role
 from pcg_netops.platforms.linux import LINUX
 from pcg_netops.render import Artifacts, StageRenderer, render_stage
+from pcg_netops.templating import worker
 from tests.conftest import REPOSITORY, SMALL, Pcg
 
 _DIGESTS = """
 import sys
 from pathlib import Path
 from pcg_netops.design.steering import stages
+from pcg_netops.errors import InputError
 from pcg_netops.inventory.workspace import load_workspace
 from pcg_netops.render import render_stage
 workspace = load_workspace(Path(sys.argv[1]))
@@ -169,3 +172,37 @@ def test_a_template_cannot_reach_beyond_the_device(workspace: Path, pcg: Pcg) ->
     done = pcg("check")
     assert "access to attribute '__class__' of 'Device' object is unsafe." in done.err
     assert done.code == 2
+
+
+# --- a template that takes too much ---------------------------------------------------------------
+
+
+def test_the_next_rendering_is_none_the_worse_for_one_that_took_too_much(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "SECONDS", 1)
+    worker.end()
+    template = workspace / "templates/linux/frr.conf.j2"
+    good = template.read_text()
+    loaded = load_workspace(workspace)
+    first, *_ = stages(loaded.cutovers["to-cloud"], loaded.services)
+    before = render_stage(loaded, first)
+    loop = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
+    template.write_text(good + loop)
+    with pytest.raises(InputError, match="takes more than 1 s") as caught:
+        render_stage(loaded, first)
+    assert caught.value.place == "templates/linux/frr.conf.j2"
+    template.write_text(good)
+    assert render_stage(loaded, first) == before
+    worker.end()
+
+
+def test_what_renders_gets_nothing_of_the_environment(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI_JOB_TOKEN", "canary")
+    worker.end()
+    worker.prepare()
+    assert worker._current
+    process = worker._current._process.pid
+    assert b"canary" not in Path(f"/proc/{process}/environ").read_bytes()

@@ -261,7 +261,7 @@ def parse(html: str) -> Element:
 
 
 def page_of(measured: Evidence, out: Path) -> Element:
-    write_report(measured, TEMPLATES, out)
+    write_report(measured, out)
     return parse((out / "index.html").read_text())
 
 
@@ -283,7 +283,7 @@ def figures(page: Element) -> dict[str, list[str]]:
 
 
 def test_data_reads_back_as_it_was(tmp_path: Path) -> None:
-    write_report(evidence(), TEMPLATES, tmp_path / "run")
+    write_report(evidence(), tmp_path / "run")
     data = (tmp_path / "run/evidence.json").read_text()
     assert Evidence.model_validate_json(data) == evidence()
 
@@ -687,32 +687,11 @@ def test_page_of_a_large_rehearsal_stays_small(tmp_path: Path) -> None:
         "start_at": 0.0,
         "services": [{"service": name} | bins for name in names],
     }
-    write_report(evidence(steps=steps, timeline=timeline, seconds=100), TEMPLATES, tmp_path)
+    write_report(evidence(steps=steps, timeline=timeline, seconds=100), tmp_path)
     assert (tmp_path / "index.html").stat().st_size < 3_000_000
 
 
 # --- files ---
-
-
-def test_template_that_is_wrong_is_named_and_loses_no_measurement(tmp_path: Path) -> None:
-    (tmp_path / "templates/report").mkdir(parents=True)
-    template = tmp_path / "templates/report/index.html.j2"
-    out = tmp_path / "out"
-    for text, place, message in [
-        ("<p>\n{% if %}", "templates/report/index.html.j2:2", "Expected an expression"),
-        ("{{ evidence.mood }}", "templates/report", "has no attribute 'mood'"),
-    ]:
-        template.write_text(text)
-        with pytest.raises(InputError, match=message) as caught:
-            write_report(evidence(), tmp_path / "templates", out)
-        assert caught.value.place == place
-    assert Evidence.model_validate_json((out / "evidence.json").read_text()) == evidence()
-    assert [path.name for path in out.iterdir()] == ["evidence.json"]
-
-
-def test_workspace_without_the_template_is_told(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"index\.html\.j2"):
-        write_report(evidence(), tmp_path, tmp_path / "out")
 
 
 def test_losses_there_and_back_are_told_apart(tmp_path: Path) -> None:
@@ -726,7 +705,7 @@ def test_losses_there_and_back_are_told_apart(tmp_path: Path) -> None:
 def test_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(InputError, match="cannot be written") as caught:
-        write_report(evidence(), TEMPLATES, tmp_path / "file/run")
+        write_report(evidence(), tmp_path / "file/run")
     assert caught.value.place == str(tmp_path / "file/run/evidence.json")
 
 
