@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
 
-import typer
-
 from pcg_netops.cli.output import print_diff
+from pcg_netops.cli.speech import say
 from pcg_netops.cutover.plan import waves
 from pcg_netops.design.devices import design
 from pcg_netops.design.steering import find_stage, stages
@@ -76,10 +75,10 @@ def show_changes(
             devices=changes,
         )
         save(change_set, output)
-        typer.echo(f"wrote {output}: {len(changes)} devices, digest {change_set.digest}")
+        say(f"wrote {output}: {len(changes)} devices, digest {change_set.digest}")
     elif commands:
         for line in _sent(changes):
-            typer.echo(line)
+            say(line)
     else:
         for change in changes:
             print_diff(_compared(change))

@@ -20,6 +20,7 @@ from pcg_netops.cli.options import (
     SshConfigOption,
     WorkspaceOption,
 )
+from pcg_netops.cli.speech import say
 from pcg_netops.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ app.add_typer(hosts.app, name="hosts")
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"pcg-netops {pcg_netops.__version__}")
+        say(f"pcg-netops {pcg_netops.__version__}")
         raise typer.Exit
 
 
@@ -56,7 +57,7 @@ def _root(
 def _say_reused(rendering: Rendering) -> None:
     if rendering.reused:
         count = len(rendering.artifacts)
-        typer.echo(
+        say(
             f"stage {rendering.stage}: reused what was rendered before for {count} devices,"
             " as nothing has changed since",
             err=True,
@@ -95,7 +96,7 @@ def init(
             place=str(folder),
             remedy="choose another folder",
         ) from None
-    typer.echo(f"made {folder}; try: cd {folder} && pcg check")
+    say(f"made {folder}; try: cd {folder} && pcg check")
 
 
 @app.command()
@@ -152,7 +153,7 @@ def explain(
     from pcg_netops.audit.catalogue import explanation, overview, rule_of, to_markdown
 
     text = explanation(rule_of(code)) if code else overview()
-    typer.echo(to_markdown() if markdown else text, nl=False)
+    say(to_markdown() if markdown else text, nl=False)
 
 
 @app.command()
@@ -169,9 +170,9 @@ def schema(
     if out is not None:
         for name in [kind] if kind else KINDS:
             write_whole(out / schema_file(name), schema_of(name))
-        typer.echo(f"wrote {len([kind] if kind else KINDS)} to {out}")
+        say(f"wrote {len([kind] if kind else KINDS)} to {out}")
         return
-    typer.echo(schema_of(kind) if kind else "\n".join(KINDS), nl=kind is None)
+    say(schema_of(kind) if kind else "\n".join(KINDS), nl=kind is None)
 
 
 @app.command()
@@ -198,12 +199,12 @@ def render(
     if out is not None:
         count, unchanged = write_artifacts(artifacts, out)
         kept = f" ({unchanged} were there already)" if unchanged else ""
-        typer.echo(f"{count} files of stage {rendering.stage} written to {out}{kept}")
+        say(f"{count} files of stage {rendering.stage} written to {out}{kept}")
         return
     for device, files in artifacts.items():
         for artifact in files.values():
-            typer.echo(f"# {device}/{artifact.name} sha256 {artifact.digest}")
-            typer.echo(artifact.text)
+            say(f"# {device}/{artifact.name} sha256 {artifact.digest}")
+            say(artifact.text)
 
 
 @app.command()
@@ -269,8 +270,10 @@ def rehearse(
 ) -> None:
     """Rehearse the whole cutover on a live virtual network and write the evidence."""
     _templates_come_up()
+    from pcg_netops.cli.interrupts import one_signal
     from pcg_netops.cli.output import new_run_folder
     from pcg_netops.cli.progress import terminal_progress
+    from pcg_netops.cli.speech import whoever_listens
     from pcg_netops.confined import require_inside
     from pcg_netops.cutover.evidence import Verdict
     from pcg_netops.cutover.rehearsal import rehearse as run_rehearsal
@@ -281,7 +284,8 @@ def rehearse(
     loaded.cutover(cutover)
     parent = build or require_inside(loaded.root, loaded.root / "build")
     run_dir = new_run_folder(parent / loaded.network.name)
-    with terminal_progress() as shown:
+    whoever_listens()
+    with one_signal(), terminal_progress() as shown:
         evidence = run_rehearsal(loaded, cutover, run_dir, shown.progress, rate, backend)
         write_report(evidence, run_dir)
         shown.verdict(evidence, run_dir)

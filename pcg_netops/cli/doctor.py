@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import typer
 
+from pcg_netops.cli.speech import say
 from pcg_netops.errors import ExitCode
 from pcg_netops.lab.doctor import Finding, examine
 
@@ -17,11 +18,11 @@ def run_doctor(form: str) -> ExitCode:
     able = all(finding.ok for finding in findings if finding.needed)
     if form == "json":
         found = [asdict(finding) for finding in findings]
-        typer.echo(json.dumps({"able": able, "findings": found}, indent=2))
+        say(json.dumps({"able": able, "findings": found}, indent=2))
     else:
         for finding in findings:
             _print(finding)
-        typer.echo("this machine can run labs" if able else "this machine cannot run labs")
+        say("this machine can run labs" if able else "this machine cannot run labs")
     return ExitCode.PASS if able else ExitCode.ENVIRONMENT
 
 
@@ -32,7 +33,7 @@ def _print(finding: Finding) -> None:
         word = typer.style("lacking", fg=typer.colors.RED)
     else:
         word = typer.style("without", fg=typer.colors.YELLOW)
-    typer.echo(f"{word} {finding.name}: {finding.found}")
+    say(f"{word} {finding.name}: {finding.found}")
     if not finding.ok:
-        typer.echo(f"          for {finding.why}")
-        typer.echo(f"          remedy: {finding.remedy}")
+        say(f"          for {finding.why}")
+        say(f"          remedy: {finding.remedy}")

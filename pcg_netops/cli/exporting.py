@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import typer
-
+from pcg_netops.cli.speech import say
 from pcg_netops.confined import require_all_inside
 from pcg_netops.errors import InputError
 from pcg_netops.files import write_whole
@@ -153,7 +152,7 @@ def _write(choice: Choice, topology: Topology, base_dir: Path, images: Path) -> 
     }
     for node, paths in from_elsewhere(topology).items():
         said = ", ".join(paths)
-        typer.echo(f"not in the folder, taken from the machine it runs on: {node}: {said}")
+        say(f"not in the folder, taken from the machine it runs on: {node}: {said}")
     if choice.target == "containerlab":
         write_folder(topology, needed, _CONTAINERLAB.format_map(words), choice.folder)
     else:
@@ -165,10 +164,10 @@ def _write(choice: Choice, topology: Topology, base_dir: Path, images: Path) -> 
             write_whole(choice.folder / name, text)
         write_whole(choice.folder / "README.md", _CLABERNETES.format_map(words))
         for key in found.ignored:
-            typer.echo(f"Clabernetes does not know, left out: {key}")
+            say(f"Clabernetes does not know, left out: {key}")
     if ours:
         write_image(images, choice.folder)
-    typer.echo(f"wrote {choice.folder}; what to do with it: {choice.folder / 'README.md'}")
+    say(f"wrote {choice.folder}; what to do with it: {choice.folder / 'README.md'}")
 
 
 def _image_of(topology: Topology) -> str:

@@ -9,6 +9,7 @@ import typer
 
 from pcg_netops.audit.checks.run import error_findings
 from pcg_netops.audit.finding import Finding, Severity
+from pcg_netops.cli.speech import say
 from pcg_netops.errors import ExitCode, InputError, InputErrors
 
 _COLOURS = {
@@ -42,14 +43,14 @@ def show(
         _print(findings)
         if errors:
             raise InputErrors(list(errors))
-        typer.echo(f"{summary}: {_counts(findings)}")
+        say(f"{summary}: {_counts(findings)}")
     else:
         # Only these forms need the catalogue of all rules.
         from pcg_netops.audit.formats import to_json, to_sarif
 
         write = to_json if form is OutputFormat.JSON else to_sarif
         broken = [finding for error in errors for finding in error_findings(error)]
-        typer.echo(write([*broken, *findings], complete=not errors))
+        say(write([*broken, *findings], complete=not errors))
     if errors:
         return ExitCode.INPUT
     failed = any(finding.severity.rank <= fail_on.rank for finding in findings)
@@ -64,8 +65,8 @@ def counted(number: int, noun: str) -> str:
 def _print(findings: Sequence[Finding]) -> None:
     for finding in findings:
         word = typer.style(finding.severity.value, fg=_COLOURS[finding.severity])
-        typer.echo(f"{word} {finding.code} {finding.place}: {finding.message}")
-        typer.echo(f"  remedy: {finding.remedy}")
+        say(f"{word} {finding.code} {finding.place}: {finding.message}")
+        say(f"  remedy: {finding.remedy}")
 
 
 def _counts(findings: Sequence[Finding]) -> str:

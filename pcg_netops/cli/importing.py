@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import typer
 from pydantic import TypeAdapter, ValidationError
 
 from pcg_netops.cli.checking import rendering_errors
+from pcg_netops.cli.speech import say
 from pcg_netops.errors import InputError, InputErrors
 from pcg_netops.inventory.importing import Import, Target
 from pcg_netops.inventory.netbox import NetBox, hosts_of
@@ -32,7 +32,7 @@ def import_services(workspace: Path, source: Path, sheet: str | None, *, dry_run
     done = target.bring(register.entries, register.errors)
     _finish(workspace, done, dry_run=dry_run)
     for heading in register.unknown:
-        typer.echo(f"column not read: {heading}")
+        say(f"column not read: {heading}")
 
 
 def import_hosts(
@@ -61,7 +61,7 @@ def import_hosts(
     done = target.bring(found.entries, found.errors)
     _finish(workspace, done, dry_run=dry_run)
     for name in found.missing:
-        typer.echo(f"not in NetBox: {name}")
+        say(f"not in NetBox: {name}")
 
 
 def _token(reference: str) -> str:
@@ -100,13 +100,13 @@ def _finish(workspace: Path, done: Import, *, dry_run: bool) -> None:
     if not dry_run:
         done.write()
     for name in done.added:
-        typer.echo(f"added {name}")
+        say(f"added {name}")
     for name, changes in done.changed.items():
-        typer.echo(f"changed {name}: {'; '.join(changes)}")
+        say(f"changed {name}: {'; '.join(changes)}")
     counts = [
         f"{len(done.added)} added",
         f"{len(done.changed)} changed",
         f"{len(done.unchanged)} unchanged",
         f"{len(done.left)} left as they are",
     ]
-    typer.echo(f"{done.path.name}: {', '.join(counts)}{': nothing written (--dry-run)' * dry_run}")
+    say(f"{done.path.name}: {', '.join(counts)}{': nothing written (--dry-run)' * dry_run}")

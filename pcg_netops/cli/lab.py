@@ -9,6 +9,7 @@ import typer
 
 from pcg_netops.cli import lab_files
 from pcg_netops.cli.options import BackendOption
+from pcg_netops.cli.speech import say
 from pcg_netops.errors import ExitCode, InputError, LabError
 from pcg_netops.lab.base import Direction, FaultKind
 
@@ -71,28 +72,28 @@ def up(
     from pcg_netops.lab.topology import load
 
     if provide_startup(topology):
-        typer.echo(f"wrote {topology.parent / 'startup'}, the first stage's configuration")
+        say(f"wrote {topology.parent / 'startup'}, the first stage's configuration")
     folder = topology.resolve().parent
     read = load(topology, trusted=trust)
     layout = prepare(backend, read, folder, as_host or (), trusted=trust)
     for line in what_it_does(layout):
-        typer.echo(line)
+        say(line)
     for key in layout.ignored if backend == "netns" else ():
-        typer.echo(f"not honoured here: {key}")
+        say(f"not honoured here: {key}")
     try:
         started = start(layout, topology, strict=strict, keep=keep, backend=backend)
     except LabError as error:
         remedy = error.remedy or ("" if keep else "--keep leaves up what does start")
         raise LabError(error.message, place=error.place, remedy=remedy) from None
     for warning in started.warnings:
-        typer.echo(f"warning: {warning}", err=True)
+        say(f"warning: {warning}", err=True)
     record = started.record
-    typer.echo(
+    say(
         f"lab {record.name} is up after {started.seconds:.1f} s: "
         f"{len(record.nodes)} nodes, {len(record.links)} links"
     )
     if record.failure:
-        typer.echo(
+        say(
             f"error: {record.failure}\n"
             f"  remedy: the lab is kept; look around, then: pcg lab down {record.name}",
             err=True,
@@ -114,7 +115,7 @@ def down(
     labs = [RunningLab(record) for record in home.running()] if every else [_find(lab)]
     for found in labs:
         found.down()
-        typer.echo(f"lab {found.record.name} is down")
+        say(f"lab {found.record.name} is down")
 
 
 @app.command()
@@ -204,8 +205,8 @@ def logs(
     from pcg_netops.lab.sessions import logs_of
 
     for name, text in logs_of(_find(lab), node, lines):
-        typer.secho(f"==> {name}", bold=True)
-        typer.echo(text)
+        say(f"==> {name}", bold=True)
+        say(text)
 
 
 @app.command()
@@ -235,9 +236,9 @@ def graph(
     text = draw(topology, form)
     if out:
         write_output(out, text)
-        typer.echo(f"wrote {out}")
+        say(f"wrote {out}")
     else:
-        typer.echo(text, nl=False)
+        say(text, nl=False)
 
 
 @app.command()
@@ -295,7 +296,7 @@ def fault(
         found.heal(wanted)
     else:
         found.fault(wanted)
-    typer.echo(f"{kind} of {wanted.target} {'is healed' if heal else 'begins'}")
+    say(f"{kind} of {wanted.target} {'is healed' if heal else 'begins'}")
 
 
 @app.command()
@@ -317,4 +318,4 @@ def save(
         for name, text in running_files(found, node.name):
             for folder in folders:
                 write_whole(folder / node.name / name, text)
-                typer.echo(f"saved {folder / node.name / name}")
+                say(f"saved {folder / node.name / name}")

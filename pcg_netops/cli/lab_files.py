@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from pcg_netops.cli.options import HERE, CutoverOption, WorkspaceOption
+from pcg_netops.cli.speech import say
 from pcg_netops.errors import InputError
 
 app = typer.Typer()
@@ -44,12 +45,12 @@ def topology(
                 place=path.relative_to(loaded.root).as_posix(),
                 remedy="run: pcg lab topology",
             )
-        typer.echo("up to date")
+        say("up to date")
         return
     require_inside(loaded.root, path)
     write_whole(path, text)
     write_startup(folder, render_stage(stand_ins(loaded), first))
-    typer.echo(f"wrote {path.relative_to(loaded.root)} and the startup files beside it")
+    say(f"wrote {path.relative_to(loaded.root)} and the startup files beside it")
 
 
 @app.command()

@@ -11,15 +11,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pcg_netops.cli.speech import say, say_raw
 from pcg_netops.lab.base import Completed
 from pcg_netops.lab.home import NodeRecord, Record
 from pcg_netops.lab.running import RunningLab
 from pcg_netops.lab.sessions import sessions
+from pcg_netops.printable import printable
 
 _NONE = "N/A"
 
@@ -30,7 +31,7 @@ def show_labs(labs: Sequence[Record], form: str) -> None:
         _print([asdict(lab) for lab in labs])
         return
     if not labs:
-        typer.echo("no lab is running")
+        say("no lab is running")
         return
     rows = [(lab.name, str(len(lab.nodes)), _since(lab), lab.topology) for lab in labs]
     _table(("Lab", "Nodes", "Up", "Topology"), rows)
@@ -68,10 +69,10 @@ def show_nodes(lab: RunningLab, form: str) -> None:
         )
         for row in rows
     ]
-    typer.echo(f"lab {lab.record.name}, up {_since(lab.record)}, from {lab.record.topology}")
+    say(f"lab {lab.record.name}, up {_since(lab.record)}, from {lab.record.topology}")
     _table(("Node", "Power", "Programs", "Sessions up"), table)
     for fault in faults:
-        typer.echo(f"fault: {fault.kind} of {fault.target} {fault.value}".rstrip())
+        say(f"fault: {fault.kind} of {fault.target} {fault.value}".rstrip())
 
 
 def show_inspection(labs: Sequence[RunningLab], form: str) -> None:
@@ -118,9 +119,9 @@ def show_results(results: Mapping[str, Completed], argv: Sequence[str], form: st
         return
     for name, result in results.items():
         if len(results) > 1:
-            typer.secho(f"==> {name}", bold=True)
-        typer.echo(result.stdout, nl=False)
-        typer.echo(result.stderr, nl=False, err=True)
+            say(f"==> {name}", bold=True)
+        say_raw(result.stdout)
+        say_raw(result.stderr, err=True)
 
 
 def _as_json(text: str) -> Any:
@@ -160,13 +161,13 @@ def _since(lab: Record) -> str:
 
 
 def _print(data: Any) -> None:
-    typer.echo(json.dumps(data, indent=2))
+    say(json.dumps(data, indent=2))
 
 
 def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     table = Table(*titles, box=None, pad_edge=False)
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     console = Console(highlight=False)
     # What is piped is for other programs: no line is broken.
     width = None if console.is_terminal else 10_000

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import typer
 
+from pcg_netops.cli.speech import say
 from pcg_netops.errors import InputError
 from pcg_netops.files import write_whole
 from pcg_netops.render import Artifacts
@@ -44,9 +45,9 @@ def print_diff(text: str) -> None:
     """Print a unified diff, in colour on a terminal."""
     for line in text.splitlines():
         if line.startswith(("+++", "---")):
-            typer.secho(line, bold=True)
+            say(line, bold=True)
         else:
-            typer.secho(line, fg=_COLOURS.get(line[:1]))
+            say(line, fg=_COLOURS.get(line[:1]))
 
 
 def new_run_folder(parent: Path) -> Path:

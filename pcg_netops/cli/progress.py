@@ -12,6 +12,7 @@ from rich.text import Text
 
 from pcg_netops.cutover.evidence import Evidence, StepEvidence, StepKind, Verdict
 from pcg_netops.cutover.rehearsal import Progress
+from pcg_netops.printable import printable
 
 _STYLES = {Verdict.PASS: "green", Verdict.FAIL: "bold red", Verdict.INCOMPLETE: "bold yellow"}
 
@@ -32,7 +33,7 @@ class Shown:
             )
         )
         for problem in (*evidence.problems, *_reasons(evidence)):
-            self.console.print(Text(f"  {problem}"), soft_wrap=True)
+            self.console.print(Text(f"  {printable(problem)}"), soft_wrap=True)
         self.console.print(Text(f"report:   {run_dir / 'index.html'}"), soft_wrap=True)
         self.console.print(Text(f"evidence: {run_dir / 'evidence.json'}"), soft_wrap=True)
 
@@ -50,7 +51,7 @@ def terminal_progress() -> Iterator[Shown]:
     with console.status("starting") as status:
 
         def say(text: str) -> None:
-            status.update(Text(text))
+            status.update(Text(printable(text)))
 
         yield Shown(Progress(say, lambda step: console.print(_line(step), soft_wrap=True)), console)
 
@@ -76,7 +77,7 @@ def _line(step: StepEvidence) -> Text:
     return Text.assemble(
         f"{step.at:6.1f} s  ",
         (f"{step.verdict.upper():<10}", _STYLES[step.verdict]),
-        f"{step.name:<12} {what}: {'; '.join(parts)}",
+        printable(f"{step.name:<12} {what}: {'; '.join(parts)}"),
     )
 
 

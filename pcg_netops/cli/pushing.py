@@ -8,15 +8,18 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import typer
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
+from pcg_netops.cli.interrupts import no_more_signals, one_signal
+from pcg_netops.cli.speech import lost, say, whoever_listens
 from pcg_netops.design.steering import find_stage, stages
 from pcg_netops.diff import ChangeSet, load
 from pcg_netops.errors import InputError
 from pcg_netops.inventory.workspace import Workspace, load_workspace
+from pcg_netops.printable import printable
 from pcg_netops.push import (
     Approvals,
     FiledApprovals,
@@ -55,18 +58,19 @@ def push(root: Path, asked: Asked) -> None:
     if asked.unapproved is not None:
         approvals = Unapproved(asked.unapproved)
     extras = production(workspace, asked.ssh_config)
+    whoever_listens()
     try:
-        with _watching() as watch:
+        with one_signal(), _watching() as watch:
             probe = _program(asked.probe)
             operation = Operation(workspace, extras, watch=watch, probe=probe)
             with closing(operation):
                 said = list(_done(operation, change, approvals, asked))
     except PushFailed as error:
         for name, holds in error.holds.items():
-            typer.echo(f"{name:<24} {holds.words}")
+            say(f"{name:<24} {holds.words}")
         raise
     for line in said:
-        typer.echo(line)
+        say(line)
 
 
 def _done(
@@ -132,7 +136,7 @@ def _watching() -> Iterator[Watcher]:
     """A table on a terminal, plain lines elsewhere."""
     console = Console(highlight=False)
     if not console.is_terminal:
-        yield Watcher(typer.echo)
+        yield Watcher(say, settling=no_more_signals, lost=lost)
         return
     states: dict[str, str] = {}
 
@@ -142,7 +146,9 @@ def _watching() -> Iterator[Watcher]:
             states[name] = state
             table = Table.grid(padding=(0, 2))
             for row in states.items():
-                table.add_row(*row)
+                table.add_row(*(Text(printable(cell)) for cell in row))
             live.update(table)
 
-        yield Watcher(lambda text: live.console.print(text, markup=False), device)
+        yield Watcher(
+            lambda text: live.console.print(Text(printable(text))), device, no_more_signals, lost
+        )

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import typer
 from paramiko import PKey
 
+from pcg_netops.cli.speech import say
 from pcg_netops.errors import ExitCode, InputError, PushError
 from pcg_netops.files import write_whole
 from pcg_netops.inventory.workspace import load_workspace
@@ -60,7 +60,7 @@ def trust(root: Path, names: list[str], ssh_config: Path, *, write: bool) -> Exi
         found = list(pool.map(one, names or workspace.hosts))
     for shown in found:
         said = f"{shown.key.get_name()} {shown.key.fingerprint}" if shown.key else shown.wrong
-        typer.echo(f"{shown.state(known):<8} {shown.name:<24} {shown.place.name:<22} {said}")
+        say(f"{shown.state(known):<8} {shown.name:<24} {shown.place.name:<22} {said}")
     new = [shown for shown in found if shown.state(known) == "new"]
     if new:
         _offer(file, new, write=write)
@@ -70,7 +70,7 @@ def trust(root: Path, names: list[str], ssh_config: Path, *, write: bool) -> Exi
 
 def _offer(file: Path, new: list[_Shown], *, write: bool) -> None:
     if not write:
-        typer.echo("nothing was written: compare the fingerprints, then add --write")
+        say("nothing was written: compare the fingerprints, then add --write")
         return
     lines = [
         f"{shown.place.name} {shown.key.get_name()} {shown.key.get_base64()}\n"
@@ -81,4 +81,4 @@ def _offer(file: Path, new: list[_Shown], *, write: bool) -> None:
     if before and not before.endswith("\n"):
         before += "\n"
     write_whole(file, before + "".join(lines))
-    typer.echo(f"wrote {len(lines)} to {file}")
+    say(f"wrote {len(lines)} to {file}")

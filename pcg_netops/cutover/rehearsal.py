@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -37,6 +38,7 @@ from pcg_netops.inventory.workspace import Workspace
 from pcg_netops.lab.backends import Backend
 from pcg_netops.probes.engine import Probes, ProbeSettings
 from pcg_netops.probes.injection import Injector
+from pcg_netops.push.engine import STOPPED
 from pcg_netops.render import render_stage
 
 __all__ = ["Progress", "rehearse"]
@@ -59,9 +61,10 @@ def rehearse(
 
     `udp_rate` is the packets/s of every UDP flow, 1 to 1000.
 
-    Raises InputErrors when a device cannot be rendered for its own platform, EnvironmentLack or
-    LabError when the lab cannot run at all. Everything else that goes
-    wrong is part of the evidence.
+    A rehearsal that is stopped, by Ctrl-C or another signal, is told as incomplete, with what it
+    has measured. Raises InputErrors when a device cannot be rendered for its own platform,
+    EnvironmentLack or LabError when the lab cannot run at all. Everything else that goes wrong is
+    part of the evidence.
     """
     name, cutover = production.cutover(cutover_name)
     workspace = stand_ins(production)
@@ -132,14 +135,24 @@ def _walk(run: Run, todo: list[Step]) -> tuple[list[StepEvidence], list[str], Ve
         run.progress.say(f"{step.name}: {step.title}")
         try:
             done.append(_do(run, step))
-        except (PushError, LabError) as error:
+        except (Exception, KeyboardInterrupt) as error:
             left = ", ".join(later.name for later in todo[index:])
-            # What a device refuses, it refuses at any speed.
-            doubt = _doubt(run) if isinstance(error, LabError) else ""
-            verdict, text = not_right(f"{step.name}: {error}", doubt)
+            verdict, text = _broken_off(run, step, error)
             return done, [text, f"not rehearsed: {left}"], verdict
         run.progress.step_done(done[-1])
     return done, [], Verdict.PASS
+
+
+def _broken_off(run: Run, step: Step, error: BaseException) -> tuple[Verdict, str]:
+    """What a step that did not end says of the network, and why it did not."""
+    if isinstance(error, KeyboardInterrupt) or getattr(error, "place", "") == STOPPED:
+        return Verdict.INCOMPLETE, f"{step.name}: stopped by hand or by a signal"
+    if isinstance(error, LabError):
+        return not_right(f"{step.name}: {error}", _doubt(run))
+    if isinstance(error, PushError):  # what a device refuses, it refuses at any speed
+        return not_right(f"{step.name}: {error}", "")
+    traceback.print_exc()
+    return Verdict.INCOMPLETE, f"{step.name}: a defect of pcg-netops: {error!r}"
 
 
 def _do(run: Run, step: Step) -> StepEvidence:

@@ -21,6 +21,7 @@ from pcg_netops.push.preflight import unfit
 from pcg_netops.push.survey import Holds, settled, survey
 
 GUARD_S = 120
+STOPPED = "stopped"  # the place of a push that somebody has interrupted
 _POLL_S = 0.2
 _MOST_NAMES = 12
 Waves = Sequence[Sequence[str]]
@@ -41,6 +42,9 @@ class Watcher:
 
     say: Callable[[str], None] = lambda _: None
     device: Callable[[str, str], None] = lambda name, state: None
+    # From here on nothing may stop it: all is confirmed, or is being put back.
+    settling: Callable[[], None] = lambda: None
+    lost: Callable[[], str] = lambda: ""  # why something that was said was not heard
 
 
 class PushFailed(PushError):
@@ -131,6 +135,7 @@ class Push:
                 self._apply([name for name in wave if name in new])
             self._in_time()
             self._confirm()
+            self.watch.settling()
         except (PcgError, KeyboardInterrupt) as error:
             raise self.undo(error) from None
 
@@ -243,7 +248,8 @@ class Push:
         """Put everything back, last wave first; the error with what became of the devices."""
         if isinstance(error, PushFailed):
             return error
-        place = error.place if isinstance(error, PcgError) else "stopped"
+        self.watch.settling()
+        place = error.place if isinstance(error, PcgError) else STOPPED
         said = [error.message if isinstance(error, PcgError) else "stopped by hand"]
         if not self._armed and set(self.holds.values()) == {Holds.BASE}:
             self.fleet.forget(self._names)  # what they only staged goes with the session

@@ -42,6 +42,7 @@ class Act(StrEnum):
     RESUME = "resume"
     UNWIND = "unwind"
     SURVEY = "survey"
+    UNHEARD = "unheard"
     END = "end"
 
 
@@ -161,6 +162,8 @@ class Journal(Log):
         try:
             if os.pwrite(self._file, line, self._size) < len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            # Of a record that was interrupted as it was written, more may be there than this.
+            os.ftruncate(self._file, self._size + len(line))
             os.fsync(self._file)
         except OSError as error:
             with suppress(OSError):

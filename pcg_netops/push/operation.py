@@ -127,8 +127,8 @@ class Operation:
             save(change, folder / _CHANGE)
             with closing(Journal(folder / _JOURNAL)) as journal:
                 push = self._push(change, waves, name, timer_s, journal)
-                journal.begin(_beginning(change, waves, allowed, timer_s))
                 with _ended(push, journal):
+                    journal.begin(_beginning(change, waves, allowed, timer_s))
                     push.preflight()
                     push.run()
         return folder / _JOURNAL
@@ -261,9 +261,16 @@ def _ended(push: Push, journal: Journal) -> Iterator[None]:
     except (PcgError, KeyboardInterrupt) as error:
         ours = error if isinstance(error, PcgError) else PushError("stopped by hand")
         with suppress(EnvironmentLack):  # a journal that cannot be written is not the worst of it
+            _note_what_was_unheard(push, journal)
             journal.after(Act.END, push.holds, {ours.place: ours}, push.holds)
         raise
+    _note_what_was_unheard(push, journal)
     journal.after(Act.END, push.holds, holds=push.holds)
+
+
+def _note_what_was_unheard(push: Push, journal: Journal) -> None:
+    if reason := push.watch.lost():
+        journal.after(Act.UNHEARD, note=reason)
 
 
 def _beginning(change: ChangeSet, waves: Waves, allowed: str, timer_s: int) -> Beginning:

@@ -52,9 +52,15 @@ class Session:
         assert self._process.stderr
         line = self._process.stdout.readline()
         assert line, self._process.stderr.read()
-        (child,) = _children(self._process.pid)
-        self._lab = str(Path(f"/proc/{child}/ns/pid_for_children").readlink())
+        ours = Path("/proc/self/ns/pid").readlink()
+        spaces = [Path(f"/proc/{child}/ns/pid_for_children") for child in _children(self.number)]
+        (self._lab,) = (str(found) for space in spaces if (found := space.readlink()) != ours)
         return line
+
+    @property
+    def number(self) -> int:
+        """Of the process."""
+        return self._process.pid
 
     @property
     def inhabitants(self) -> list[str]:
@@ -85,6 +91,11 @@ class Session:
     def interrupt(self) -> None:
         """Ctrl-C: the terminal sends it to the whole foreground group."""
         os.killpg(self._process.pid, signal.SIGINT)
+
+    def cancel(self) -> None:
+        """SIGTERM, and SIGHUP right behind it."""
+        self._process.send_signal(signal.SIGTERM)
+        self._process.send_signal(signal.SIGHUP)
 
     def kill(self) -> None:
         """`kill -9` of the main process alone."""
@@ -280,7 +291,7 @@ def test_nothing_is_left_after_a_normal_end(pair: tuple[Finished, Finished]) -> 
     assert [finished.left for finished in pair] == [[], []]
 
 
-@pytest.mark.parametrize("how", ["Ctrl-C", "kill -9"])
+@pytest.mark.parametrize("how", ["Ctrl-C", "a cancelled job", "kill -9"])
 def test_nothing_is_left_two_seconds_after_it_was_stopped(
     workspace: Path, tmp_path: Path, how: str
 ) -> None:
@@ -292,6 +303,8 @@ def test_nothing_is_left_two_seconds_after_it_was_stopped(
         assert _machine() == before
         if how == "Ctrl-C":
             session.interrupt()
+        elif how == "a cancelled job":
+            session.cancel()
         else:
             session.kill()
         assert session.left_after(2) == []
@@ -299,7 +312,14 @@ def test_nothing_is_left_two_seconds_after_it_was_stopped(
     finally:
         session.close()
     assert _machine() == before
-    assert (code, err) == ((130, "stopped\n") if how == "Ctrl-C" else (-9, ""))
+    assert (code, err) == ((4, "") if how != "kill -9" else (-9, ""))
+    if how != "kill -9":
+        (path,) = (tmp_path / "build").glob("*/*/evidence.json")
+        evidence = Evidence.model_validate_json(path.read_text())
+        assert evidence.verdict is Verdict.INCOMPLETE
+        assert "stopped by hand or by a signal" in evidence.problems[0]
+        assert evidence.steps
+        assert path.with_name("index.html").is_file()
 
 
 def test_a_forgotten_allow_list_fails_and_names_the_services(

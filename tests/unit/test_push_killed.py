@@ -34,11 +34,12 @@ class Controller:
         self._process = process
         self.output = output
 
-    def run(self, arguments: list[str], kill_after_s: float | None = None) -> int:
-        """The exit status of `pcg` with these, negative for a signal."""
+    def run(self, arguments: list[str], kill_after_s: float | None = None, **more: object) -> int:
+        """The exit status of `pcg` with these, negative for a signal; for `more` see its module."""
         assert self._process.stdin
         assert self._process.stdout
         asked = {"arguments": arguments, "output": str(self.output), "kill_after_s": kill_after_s}
+        asked = {**asked, **more}
         self._process.stdin.write(f"{json.dumps(asked)}\n")
         self._process.stdin.flush()
         return int(self._process.stdout.readline())
