@@ -49,7 +49,7 @@ def nothing_kept_of_ours(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What one test keeps for the user, no other one finds."""
-    for kind in ("CACHE", "STATE"):
+    for kind in ("CACHE", "CONFIG", "STATE"):
         monkeypatch.setenv(f"XDG_{kind}_HOME", str(tmp_path_factory.mktemp(kind.lower())))
 
 

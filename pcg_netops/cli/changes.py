@@ -23,7 +23,8 @@ from pcg_netops.errors import InputError
 from pcg_netops.inventory.workspace import load_workspace
 from pcg_netops.inventory.yamlfile import did_you_mean
 from pcg_netops.push.digests import key_file, users_key, with_digests
-from pcg_netops.push.secrets import Secrets, looked_up
+from pcg_netops.push.secrets import Secrets
+from pcg_netops.push.trust import values_of
 from pcg_netops.render import Artifacts, StageRenderer
 
 RUNNING = "running"
@@ -61,7 +62,7 @@ def show_changes(
         running = {device: _read(choice.running / device) for device in new}
         changes = plan_running(running, old, new, platforms)
     if choice.secrets:
-        values = Secrets(looked_up(workspace.network.secrets, workspace.root))
+        values = Secrets(values_of(workspace))
         key = users_key(key_file())
         changes = tuple(with_digests(change, values, key) for change in changes)
     if output is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 import pcg_netops
-from pcg_netops.cli import hosts, imports, lab
+from pcg_netops.cli import hosts, imports, lab, secrets
 from pcg_netops.cli.options import (
     HERE,
     SSH_CONFIG,
@@ -37,6 +37,7 @@ app = typer.Typer(
 app.add_typer(lab.app, name="lab")
 app.add_typer(imports.app, name="import")
 app.add_typer(hosts.app, name="hosts")
+app.add_typer(secrets.app, name="secrets")
 
 
 def _version(wanted: bool) -> None:

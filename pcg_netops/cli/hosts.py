@@ -18,7 +18,7 @@ def trust(
     names: Annotated[list[str] | None, typer.Argument(help="Which; otherwise all.")] = None,
     workspace: WorkspaceOption = HERE,
     write: Annotated[
-        bool, typer.Option("--write", help="Write new keys to inventory/known_hosts.")
+        bool, typer.Option("--write", help="Write new keys to your known_hosts of it.")
     ] = False,
     ssh_config: SshConfigOption = SSH_CONFIG,
 ) -> None:

@@ -14,7 +14,8 @@ from pcg_netops.files import write_whole
 from pcg_netops.inventory.workspace import load_workspace
 from pcg_netops.inventory.yamlfile import did_you_mean
 from pcg_netops.push.known_hosts import KnownHosts, known_hosts
-from pcg_netops.push.login import Place, host_key, known_hosts_of, place_of
+from pcg_netops.push.login import Place, host_key, place_of
+from pcg_netops.push.trust import Trust
 
 _AT_ONCE = 32
 
@@ -46,7 +47,7 @@ def trust(root: Path, names: list[str], ssh_config: Path, *, write: bool) -> Exi
     for name in names:
         if name not in workspace.hosts:
             raise InputError(f"no host '{name}'", remedy=did_you_mean(name, workspace.hosts))
-    file = known_hosts_of(workspace)
+    file = Trust.of(workspace).known_hosts
     known = known_hosts(file)
 
     def one(name: str) -> _Shown:
@@ -80,5 +81,6 @@ def _offer(file: Path, new: list[_Shown], *, write: bool) -> None:
     before = file.read_text(encoding="utf-8") if file.exists() else ""
     if before and not before.endswith("\n"):
         before += "\n"
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_whole(file, before + "".join(lines))
     say(f"wrote {len(lines)} to {file}")

@@ -20,10 +20,14 @@ from pathlib import Path
 from socket import socket
 from typing import Any
 
-from netmiko.exceptions import NetmikoBaseException
+from netmiko.exceptions import (
+    NetmikoAuthenticationException,
+    NetmikoBaseException,
+    NetmikoTimeoutException,
+)
 from nornir.core.configuration import Config
 from nornir.core.plugins.connections import ConnectionPluginRegister
-from paramiko import Ed25519Key, SSHException
+from paramiko import AuthenticationException, BadHostKeyException, Ed25519Key, SSHException
 
 from pcg_netops.errors import PushError
 from pcg_netops.platforms import platform_named
@@ -80,11 +84,9 @@ def log_in(platform: Platform, arguments: dict[str, Any]) -> Driver:
     arguments |= credentials()
     try:
         netmiko = _connected(platform, arguments)
-    except (NetmikoBaseException, SSHException, OSError) as error:
+    except (NetmikoBaseException, SSHException, OSError, EOFError, ValueError) as error:
         raise Unreachable(
-            f"cannot log in: {error}",
-            place=name,
-            remedy="check the address, the credentials and the known host key",
+            f"cannot log in: {_words(error)}", place=name, remedy=_remedy(name, error)
         ) from None
 
     def line(dialect: Dialect) -> CommandLine:
@@ -107,6 +109,33 @@ def log_in(platform: Platform, arguments: dict[str, Any]) -> Driver:
         netmiko.paramiko_cleanup()
         raise
     return Linux(Shell(name, netmiko, secrets, platform.concealed), name, platform)
+
+
+def _cause(error: Exception) -> Exception:
+    """What Netmiko met, where its own words say no more."""
+    return error.__context__ if isinstance(error.__context__, SSHException) else error
+
+
+def _words(error: Exception) -> str:
+    """What went wrong, without Netmiko's advice for programmers."""
+    error = _cause(error)
+    if isinstance(error, BadHostKeyException):
+        return "it shows another host key than the one that you trust"
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
+def _remedy(name: str, error: Exception) -> str:
+    error = _cause(error)
+    said = str(error)
+    if isinstance(error, BadHostKeyException):
+        return "find out why; take the old key out of your known_hosts only if the device is new"
+    if "not found in known_hosts" in said:
+        return f"compare its key with what the device shows on its console: pcg hosts trust {name}"
+    if isinstance(error, NetmikoAuthenticationException | AuthenticationException):
+        return "check user name and 'login' in hosts.yaml, the keys in ~/.ssh and of the agent"
+    if isinstance(error, NetmikoTimeoutException | OSError | EOFError):
+        return "check the address and the way there"
+    return "check that SSH answers there, and try it by hand"
 
 
 def _connected(platform: Platform, arguments: dict[str, Any]) -> Any:

@@ -16,7 +16,8 @@ from pcg_netops.platforms import platform_named
 from pcg_netops.push.connection import CONNECTION
 from pcg_netops.push.digests import check_digests, key_file, users_key
 from pcg_netops.push.driver import Change, Unreachable
-from pcg_netops.push.secrets import Secrets, looked_up
+from pcg_netops.push.secrets import Secrets
+from pcg_netops.push.trust import values_of
 
 AT_ONCE = 100
 _AGAIN_S = 0.2  # between two attempts to reach a device
@@ -37,8 +38,12 @@ class Answers:
 
     @property
     def said(self) -> str:
-        """Each device that failed, with its own words."""
-        return "\n".join(f"{e.place or name}: {e.message}" for name, e in self.failed.items())
+        """Each device that failed, with its own words, and what to do where it was not reached."""
+        return "\n".join(
+            f"{e.place or name}: {e.message}"
+            + (f"; {e.remedy}" if isinstance(e, Unreachable) and e.remedy else "")
+            for name, e in self.failed.items()
+        )
 
 
 class Fleet:
@@ -56,7 +61,7 @@ class Fleet:
         Without `secrets` they are looked up where the workspace says. `at_once` is how many
         devices are worked on at the same time.
         """
-        self._secrets = secrets or Secrets(looked_up(workspace.network.secrets, workspace.root))
+        self._secrets = secrets or Secrets(values_of(workspace))
         self._nornir = nornir_of(
             workspace,
             CONNECTION,

@@ -7,6 +7,7 @@ are not. It is read once, not for every connection: paramiko takes 0.3 s for a t
 from __future__ import annotations
 
 import functools
+import logging
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,8 @@ from paramiko import HostKeys, PKey, RejectPolicy, SSHClient
 from paramiko.hostkeys import HostKeyEntry, InvalidHostKey
 
 _reading = threading.Lock()
+# Else Python prints what paramiko's threads say of a device that breaks off, with tracebacks.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 
 class KnownHosts:
@@ -80,9 +83,17 @@ def strict(device_type: str) -> Any:
     class Strict(netmiko):  # type: ignore[misc]  # the class depends on the type of device
         """Netmiko itself would read the whole file for each connection."""
 
-        def __init__(self, *, known_hosts: Path, **arguments: Any) -> None:
+        def __init__(
+            self, *, known_hosts: Path, look_for_keys: bool = False, **arguments: Any
+        ) -> None:
             self._known_hosts = known_hosts
+            self._look_for_keys = look_for_keys
             super().__init__(**arguments)
+
+        def _connect_params_dict(self) -> dict[str, Any]:
+            """Netmiko takes the keys in ~/.ssh only together with the file of another one."""
+            found: dict[str, Any] = super()._connect_params_dict()
+            return found | {"look_for_keys": self._look_for_keys}
 
         def _build_ssh_client(self) -> SSHClient:
             client = SSHClient()

@@ -14,26 +14,25 @@ from typing import Any
 
 from paramiko import PKey, SSHConfig, SSHException, Transport
 
-from pcg_netops.errors import PushError
+from pcg_netops.errors import InputError, PushError
 from pcg_netops.inventory.nornir import Extras
 from pcg_netops.inventory.workspace import Workspace
 from pcg_netops.model.hosts import Entry, Login
 from pcg_netops.push.secrets import looked_up
+from pcg_netops.push.trust import Trust, asked_for
 
 SSH_CONFIG = Path("~/.ssh/config")
 _PATIENCE_S = 15.0
 
 
-def known_hosts_of(workspace: Workspace) -> Path:
-    """The file with the host keys of a workspace's devices."""
-    return workspace.root / "inventory" / "known_hosts"
-
-
 def production(workspace: Workspace, ssh_config: Path = SSH_CONFIG) -> Extras:
     """What connections to a workspace's own devices need (`push.connection`).
 
-    Secrets are looked up only as a device is logged in to, so that no inventory holds them.
+    Secrets are looked up only as a device is logged in to, so that no inventory holds them. Raises
+    InputError naming all that the workspace asks for and may not have (`push.trust`).
     """
+    trust = Trust.of(workspace)
+    trust.require(asked_for(workspace))
 
     def extras(name: str) -> dict[str, Any]:
         entry = workspace.hosts[name]
@@ -41,7 +40,7 @@ def production(workspace: Workspace, ssh_config: Path = SSH_CONFIG) -> Extras:
         found: dict[str, Any] = {
             "host": place.host,
             "port": place.port,
-            "known_hosts": known_hosts_of(workspace),
+            "known_hosts": trust.known_hosts,
             "credentials": _credentials(workspace, entry.login or Login()),
         }
         return found | ({"dial": partial(through, place.through)} if place.through else {})
@@ -59,7 +58,7 @@ def _credentials(workspace: Workspace, login: Login) -> Callable[[], dict[str, A
             found["key_file"] = str(workspace.root / Path(login.key_file).expanduser())
         # With a password or a key of its own, no other key is shown to the device.
         alone = login.password is not None or login.key_file is not None
-        return found | {"use_keys": not alone, "allow_agent": not alone}
+        return found | {"look_for_keys": not alone, "allow_agent": not alone}
 
     return credentials
 
@@ -98,7 +97,12 @@ def place_of(entry: Entry, ssh_config: Path = SSH_CONFIG) -> Place:
     config = ssh_config.expanduser()
     if not config.exists():
         return Place(host, port, None)
-    found = SSHConfig.from_path(str(config)).lookup(host)
+    try:
+        found = SSHConfig.from_path(str(config)).lookup(host)
+    except (SSHException, OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"cannot be read: {error}", place=str(config), remedy="correct it, or name another"
+        ) from None
     host = found["hostname"]
     if port == 22:
         port = int(found.get("port") or port)

@@ -62,9 +62,14 @@ class Secrets:
         return self._values[name]
 
 
-def looked_up(references: Mapping[str, str], root: Path) -> LookUp:
-    """Look values up where a workspace's references say; file names are relative to `root`.
+def looked_up(
+    references: Mapping[str, str],
+    root: Path,
+    require: Callable[[Mapping[str, str]], None] = lambda asked: None,
+) -> LookUp:
+    """Look values up where references say; file names are relative to `root`.
 
+    Where they are a workspace's, `require` is `Trust.require` of the person whose secrets they are.
     Raises InputError, or EnvironmentLack where a keyring is asked for and there is none.
     """
 
@@ -73,6 +78,7 @@ def looked_up(references: Mapping[str, str], root: Path) -> LookUp:
             raise InputError(
                 f"no secret named '{name}'", remedy="add it under 'secrets' in network.yaml"
             )
+        require({references[name]: f"secret '{name}'"})
         kind, _, where = references[name].partition(":")
         value = _READERS[kind](where, root)
         if value is None:

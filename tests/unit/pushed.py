@@ -13,6 +13,7 @@ from pcg_netops.design.steering import find_stage, stages
 from pcg_netops.diff import ChangeSet, plan_stages, residue, save, stale
 from pcg_netops.inventory.workspace import Workspace, load_workspace
 from pcg_netops.push import Holds
+from pcg_netops.push.trust import Trust, asked_for
 from pcg_netops.render import render_stage
 from tests.conftest import copy_small
 from tests.fake_device import PASSWORD, USER, FakeDevice
@@ -51,7 +52,9 @@ class Network:
         for name, device in devices.items():
             device.port = self.ports[name]
         keys = "".join(device.known_hosts_line for device in devices.values())
-        (self.root / "inventory/known_hosts").write_text(keys)
+        trust = Trust.of(self.workspace)
+        trust.allow(asked_for(self.workspace))
+        trust.known_hosts.write_text(keys)
         return devices
 
     def arguments(self, *more: str) -> list[str]:

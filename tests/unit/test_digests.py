@@ -37,6 +37,8 @@ def test_diff_shows_that_a_secret_changed_and_not_what_it_is(
         return change.digest
 
     diff = ("diff", "--from", "build", "--to", "move", "--secrets")
+    assert "pcg secrets allow env:AMBULANCE_BGP" in pcg(*diff).err
+    assert pcg("secrets", "allow", "env:AMBULANCE_BGP").code == 0
     first = digest_with(CANARY)
     assert digest_with(CANARY) == first
     assert digest_with("another-value") != first

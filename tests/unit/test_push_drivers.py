@@ -142,7 +142,10 @@ def test_every_byte_alone_is_as_good(workspace: Workspace, maker: Maker) -> None
 
 @pytest.mark.parametrize(
     ("kind", "words"),
-    [(Kind.REFUSE_LOGIN, "Authentication"), (Kind.CHANGED_KEY, "does not match")],
+    [
+        (Kind.REFUSE_LOGIN, "Authentication"),
+        (Kind.CHANGED_KEY, "another host key than the one that you trust; find out why"),
+    ],
     ids=["password", "host key"],
 )
 def test_no_log_in_no_push(workspace: Workspace, kind: Kind, words: str) -> None:

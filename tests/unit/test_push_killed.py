@@ -38,8 +38,8 @@ class Controller:
         """The exit status of `pcg` with these, negative for a signal; for `more` see its module."""
         assert self._process.stdin
         assert self._process.stdout
-        asked = {"arguments": arguments, "output": str(self.output), "kill_after_s": kill_after_s}
-        asked = {**asked, **more}
+        asked: dict[str, object] = {"arguments": arguments, "output": str(self.output)}
+        asked |= {"kill_after_s": kill_after_s, **more}
         self._process.stdin.write(f"{json.dumps(asked)}\n")
         self._process.stdin.flush()
         return int(self._process.stdout.readline())

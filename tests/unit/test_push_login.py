@@ -15,12 +15,13 @@ import asyncssh
 import pytest
 
 from pcg_netops.errors import PushError
-from pcg_netops.inventory.workspace import Workspace
+from pcg_netops.inventory.workspace import Workspace, load_workspace
 from pcg_netops.model.hosts import Entry, Login
 from pcg_netops.push.known_hosts import known_hosts
-from pcg_netops.push.login import known_hosts_of, place_of, production
+from pcg_netops.push.login import place_of, production
 from pcg_netops.push.runner import Pusher
 from pcg_netops.push.secrets import Secrets
+from pcg_netops.push.trust import Trust, asked_for
 from tests.conftest import Pcg
 from tests.fake_device import PASSWORD, USER, serving
 from tests.fakes.iosxe import FakeIosXe
@@ -41,6 +42,12 @@ def _network(folder: Path, host: str, port: int, login: Login | None) -> Workspa
     return replace(small_workspace(folder), hosts={NAME: entry})
 
 
+def _trust(workspace: Workspace, router: FakeIosXe) -> None:
+    trust = Trust.of(workspace)
+    trust.allow(asked_for(workspace))
+    trust.known_hosts.write_text(router.known_hosts_line)
+
+
 def _push(workspace: Workspace, router: FakeIosXe, ssh_config: Path) -> None:
     change = {NAME: IOSXE.change(router)}
     extras = production(workspace, ssh_config)
@@ -53,7 +60,7 @@ def test_a_password_is_looked_up_where_the_inventory_says(
 ) -> None:
     login = Login(password="env:ROUTER_PASSWORD")
     workspace = _network(tmp_path, "127.0.0.1", router.port, login)
-    known_hosts_of(workspace).write_text(router.known_hosts_line)
+    _trust(workspace, router)
     monkeypatch.delenv("ROUTER_PASSWORD", raising=False)
     with pytest.raises(PushError, match="secret 'password' has no value: env:ROUTER_PASSWORD"):
         _push(workspace, router, tmp_path / "none")
@@ -69,7 +76,7 @@ def test_trusting_is_asked_for_and_a_changed_key_is_never_taken(
 ) -> None:
     config = tmp_path / "config"
     config.write_text(f"Host 198.18.7.10\n  HostName 127.0.0.1\n  Port {router.port}\n")
-    file = workspace / "inventory/known_hosts"
+    file = Trust.of(load_workspace(workspace)).known_hosts
     ask = ("hosts", "trust", NAME, "--ssh-config", str(config))
 
     shown = pcg(*ask)
@@ -174,9 +181,10 @@ def test_a_device_is_reached_through_a_jump_host(
         tmp_path, "198.18.7.10", router.port, Login(password="env:ROUTER_PASSWORD")
     )
     with _jump_host(tmp_path) as config:
+        Trust.of(workspace).allow(asked_for(workspace))
         with pytest.raises(PushError, match="not found in known_hosts"):
             _push(workspace, router, config)
-        known_hosts_of(workspace).write_text(router.known_hosts_line)
+        _trust(workspace, router)
         _push(workspace, router, config)
     assert not router.pending
     assert router.saved_text == router.running_text

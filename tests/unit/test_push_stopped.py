@@ -21,7 +21,7 @@ __all__ = ["controller", "network"]
 
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 RECORDS = 26  # of a push without trouble: begin, end, and what is between
-LINES = 8  # that it says
+LINES = 7  # that it says
 ALL = os.environ.get("PCG_STOPS") == "all"
 STOPS = [
     (number, record)
@@ -88,5 +88,5 @@ def test_a_push_that_nobody_hears_goes_on(
     unheard = [record.note for record in records if record.act == "unheard"]
     if lines == "full":
         assert unheard == ["the output could not be written: No space left on device"]
-    elif lines != LINES and lines != LINES - 1:
+    elif int(lines) < LINES - 2:  # the last two come when the journal is closed
         assert unheard == ["the output could not be written: Broken pipe"]

@@ -18,6 +18,7 @@ from pcg_netops.model.secret import Secret, named_in
 from pcg_netops.push.linux import Shell
 from pcg_netops.push.runner import Pusher
 from pcg_netops.push.secrets import Secrets, looked_up
+from pcg_netops.push.trust import Trust, asked_for
 from pcg_netops.render import Artifacts, render_stage
 from tests.conftest import Pcg
 
@@ -149,6 +150,7 @@ def test_a_push_without_a_value_is_refused_before_any_log_in(
     monkeypatch.delenv("AMBULANCE_BGP", raising=False)
     loaded, artifacts = first_stage(workspace)
     dialled: list[str] = []
+    Trust.of(loaded).allow(asked_for(loaded))
     pusher = Pusher(loaded, lambda name: {"dial": lambda: dialled.append(name)})
     with pytest.raises(InputError, match="secret 'bgp' has no value: env:AMBULANCE_BGP"):
         pusher.push(artifacts, [list(artifacts)], lambda _: None)
