@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ COUNTY = REPOSITORY / "tests" / "workspaces" / "county"
 PCG = (sys.executable, "-P", "-c", "from pcg_netops.cli import main; main()")
 
 pytest_plugins = ["tests.stalls"]
+# A script that starts the tests in the background has them, and all that they start, ignore it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # No property fails because the machine is slow.
 settings.register_profile("patient", settings(), deadline=None)
 settings.load_profile("patient")

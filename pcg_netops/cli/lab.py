@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 app = typer.Typer(help="The virtual network.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(lab_files.app)  # without a name: its commands become those of `pcg lab`
 
+_LONGEST_S = 1e9
+
 Format = Literal["table", "json"]
 FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How to write it.")]
 LabOption = Annotated[
@@ -46,6 +48,26 @@ def _find(name: str | None) -> RunningLab:
     from pcg_netops.lab.running import find
 
     return find(name)
+
+
+def _require_interface(lab: RunningLab, node: str, interface: str) -> None:
+    """Raise InputError if the node has no such interface."""
+    name = lab.record.node(node).name
+    if not lab.nodes()[name].powered:
+        return  # then that is said
+    lines = lab.run(name, ["ip", "-brief", "link"]).stdout.splitlines()
+    known = [line.split()[0].partition("@")[0] for line in lines]
+    if interface not in known:
+        raise InputError(
+            f"node '{name}' has no interface '{interface}'",
+            remedy=f"its interfaces: {', '.join(known)}",
+        )
+
+
+def _require_time(option: str, seconds: float) -> None:
+    """Raise InputError for what is no time, such as NaN."""
+    if not 0 < seconds < _LONGEST_S:
+        raise InputError(f"{option} is to be some seconds", remedy=f"such as {option} 30")
 
 
 @app.command()
@@ -161,6 +183,7 @@ def execute(
     found = _find(lab)
     names = [name for name in node.split(",") if name]
     nodes = chosen(found.record, None if names == ["all"] else names)
+    _require_time("--timeout", timeout)
     results = {one.long_name: found.run(one.name, command, timeout=timeout) for one in nodes}
     show_results(results, command, form)
     failed = any(result.returncode for result in results.values())
@@ -258,11 +281,12 @@ def capture(
             "packets are not for a terminal",
             remedy=f"pcg lab capture {target} | wireshark -k -i -   (or > file.pcap)",
         )
+    _require_time("--seconds", seconds + 1)
     node, _, interface = target.partition(":")
     if not interface:
         raise InputError(f"'{target}' is not NODE:INTERFACE", remedy="such as r1:eth1")
     found = _find(lab)
-    found.record.node(node)
+    _require_interface(found, node, interface)
     write_packets(found, node, interface, sys.stdout.buffer, count=count, seconds=seconds)
 
 
@@ -286,6 +310,8 @@ def fault(
     found = _find(lab)
     node, _, interface = target.partition(":")
     needs = kind not in ("power", "freeze", "kill", "bgp-shut", "rekey")
+    if interface:
+        _require_interface(found, node, interface)
     if needs != bool(interface):
         raise InputError(
             f"the fault {kind} is one of {'an interface' if needs else 'a whole node'}",

@@ -11,6 +11,11 @@ from pydantic import AwareDatetime, Field, ValidationError
 from pcg_netops.errors import InputError, PushError
 from pcg_netops.model.base import Model, Text
 
+_REMEDY = (
+    "write JSON with digest (as pcg diff gave it), approved_by (a list of names) and expires (a"
+    " time with its zone, such as 2030-05-08T22:00:00Z)"
+)
+
 
 class Approvals(Protocol):
     """What tells whether a digest may be pushed."""
@@ -47,8 +52,15 @@ class FiledApprovals:
             )
         try:
             approval = Approval.model_validate_json(path.read_bytes())
-        except (OSError, ValidationError) as error:
-            raise InputError(f"is not an approval: {error}", place=str(path)) from None
+        except OSError as error:
+            raise InputError(f"cannot be read: {error.strerror}", place=str(path)) from None
+        except ValidationError as error:
+            wrong = {".".join(map(str, found["loc"])) or "the file" for found in error.errors()}
+            raise InputError(
+                f"is not an approval; missing or wrong: {', '.join(sorted(wrong))}",
+                place=str(path),
+                remedy=_REMEDY,
+            ) from None
         if approval.digest != digest:
             raise PushError(
                 f"approves another change set: {approval.digest}",

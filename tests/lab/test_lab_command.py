@@ -106,7 +106,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     machine.write("ring.clab.yml", json.dumps(body))
     done = machine.pcg("up", "ring.clab.yml")
     assert done.code == 0, done.err
-    assert done.out.startswith("lab ring is up after ")
+    assert done.out.splitlines()[-1].startswith("lab ring is up after ")
     assert done.out.endswith(" s: 4 nodes, 3 links\n")
     yield machine
     assert machine.pcg("down").out == "lab ring is down\n"
@@ -147,6 +147,16 @@ def test_inspect_has_containerlab_s_shape(running: Machine) -> None:
     assert nodes[0]["ipv4_address"] == "N/A"
     assert running.pcg("inspect").out.splitlines()[1].split()[-1] == "N/A"
     assert {"container_id", "image", "kind", "status", "owner"} <= set(router)
+
+
+def test_what_cannot_be_meant_is_told_with_what_can(running: Machine) -> None:
+    for arguments, said in {
+        ("fault", "silent", "r1:eth7"): "node 'r1' has no interface 'eth7'",
+        ("exec", "--timeout", "nan", "r1", "true"): "--timeout is to be some seconds",
+        ("exec", "--timeout", "-1", "r1", "true"): "--timeout is to be some seconds",
+    }.items():
+        done = running.pcg(*arguments)
+        assert (done.code, said in done.err, "remedy: " in done.err) == (2, True, True), done.err
 
 
 def test_exec_has_containerlab_s_shape_and_tells_of_failure(running: Machine) -> None:
@@ -322,7 +332,11 @@ def test_a_lab_that_does_not_start_is_taken_down_or_kept(machine: Machine) -> No
     before = machine.traces()
     done = machine.pcg("up", "broken.clab.yml")
     assert done.code == 3
-    assert done.out == "not honoured here: memory (h1): no limits are set\n"
+    assert done.out == (
+        "binds 1 of its own files and folders, 1 to be written to\n"
+        "runs on its nodes: `false`\n"
+        "not honoured here: memory (h1): no limits are set\n"
+    )
     assert "error: r1: did not start:\nvtysh: " in done.err
     assert "ip adress 192.0.2.1/24" in done.err
     assert done.err.endswith("  remedy: --keep leaves up what does start\n")

@@ -9,6 +9,7 @@ import pytest
 
 from pcg_netops.errors import InputError
 from pcg_netops.inventory.workspace import load_workspace
+from pcg_netops.push.approval import FiledApprovals
 from pcg_netops.push.login import production
 from pcg_netops.push.trust import FOLDER, Trust, asked_for
 from tests.conftest import Pcg
@@ -86,3 +87,19 @@ def test_host_keys_in_the_workspace_are_not_believed(workspace: Path) -> None:
     Trust.of(loaded).allow(asked_for(loaded))
     found = production(loaded)("hq-border")["known_hosts"]
     assert not Path(os.path.realpath(found)).is_relative_to(workspace)
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("{", "the file"),
+        ('{"digest": "x", "approved_by": "me", "expires": "soon"}', "approved_by, digest, expires"),
+        ('{"digest": "' + "0" * 64 + '", "approved_by": ["me"]}', "expires"),
+    ],
+)
+def test_what_is_no_approval_is_told_in_our_words(tmp_path: Path, text: str, wrong: str) -> None:
+    (tmp_path / f"{'0' * 64}.json").write_text(text)
+    with pytest.raises(InputError) as refused:
+        FiledApprovals(tmp_path).allowing("0" * 64)
+    assert refused.value.message == f"is not an approval; missing or wrong: {wrong}"
+    assert "approved_by (a list of names)" in refused.value.remedy
