@@ -19,6 +19,7 @@ from pcg_netops.diff import (
     plan_stages,
     save,
 )
+from pcg_netops.diff.captures import whole
 from pcg_netops.errors import InputError
 from pcg_netops.inventory.workspace import load_workspace
 from pcg_netops.inventory.yamlfile import did_you_mean
@@ -59,7 +60,13 @@ def show_changes(
     if choice.running is None:
         changes = plan_stages(old, new, platforms)
     else:
-        running = {device: _read(choice.running / device) for device in new}
+        running = {
+            device: {
+                name: whole(platforms[device], text, f"{choice.running / device / name}")
+                for name, text in _read(choice.running / device).items()
+            }
+            for device in new
+        }
         changes = plan_running(running, old, new, platforms)
     if choice.secrets:
         values = Secrets(values_of(workspace))

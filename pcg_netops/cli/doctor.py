@@ -28,12 +28,12 @@ def run_doctor(form: str) -> ExitCode:
 
 def _print(finding: Finding) -> None:
     if finding.ok:
-        word = typer.style("ok     ", fg=typer.colors.GREEN)
+        say("ok     ", nl=False, fg=typer.colors.GREEN)
     elif finding.needed:
-        word = typer.style("lacking", fg=typer.colors.RED)
+        say("lacking", nl=False, fg=typer.colors.RED)
     else:
-        word = typer.style("without", fg=typer.colors.YELLOW)
-    say(f"{word} {finding.name}: {finding.found}")
+        say("without", nl=False, fg=typer.colors.YELLOW)
+    say(f" {finding.name}: {finding.found}")
     if not finding.ok:
         say(f"          for {finding.why}")
         say(f"          remedy: {finding.remedy}")

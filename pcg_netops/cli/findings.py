@@ -64,8 +64,8 @@ def counted(number: int, noun: str) -> str:
 
 def _print(findings: Sequence[Finding]) -> None:
     for finding in findings:
-        word = typer.style(finding.severity.value, fg=_COLOURS[finding.severity])
-        say(f"{word} {finding.code} {finding.place}: {finding.message}")
+        say(finding.severity.value, nl=False, fg=_COLOURS[finding.severity])
+        say(f" {finding.code} {finding.place}: {finding.message}")
         say(f"  remedy: {finding.remedy}")
 
 

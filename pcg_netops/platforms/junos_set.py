@@ -1,7 +1,8 @@
 """From Junos in hierarchical form to the same configuration as commands.
 
-Reads what our own template writes: statements and blocks, `[ a b ]` for several values, `inactive:`
-before a statement and a `/* remark */` above it.
+Reads statements and blocks, `[ a b ]` for several values, `inactive:` before a statement and a
+`/* remark */` above it. Comments from `#` to the end of a line, such as `## SECRET-DATA`, say
+nothing.
 """
 
 from __future__ import annotations
@@ -10,8 +11,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-_TOKEN = re.compile(r'/\*(?P<remark>.*?)\*/|(?P<mark>[{};\[\]])|(?P<word>"[^"]*"|[^\s{};\[\]]+)')
+_TOKEN = re.compile(
+    r"/\*(?P<remark>.*?)\*/|(?P<comment>#[^\n]*)|(?P<mark>[{};\[\]])"
+    r'|(?P<word>"(?:\\.|[^"\\])*"|[^\s{};\[\]]+)',
+    re.DOTALL,
+)
 _INACTIVE = "inactive:"
+_SILENT = ("protect:", "replace:")  # say how a statement is kept, not what it means
 
 
 @dataclass
@@ -38,7 +44,9 @@ def _parse(text: str) -> list[_Statement]:
     for token in _TOKEN.finditer(text):
         mark = token["mark"]
         if token["remark"] is not None:
-            statement.remark = token["remark"].strip()
+            statement.remark = " ".join(token["remark"].split())
+        elif token["comment"] is not None or token["word"] in _SILENT:
+            continue
         elif token["word"] == _INACTIVE:
             statement.inactive = True
         elif token["word"] is not None:

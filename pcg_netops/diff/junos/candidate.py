@@ -6,13 +6,14 @@ It is a tree of words, read from the `set` form or made of the hierarchical one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from pcg_netops.errors import InputError
 from pcg_netops.platforms.junos_set import to_set
 
-_WORD = re.compile(r'"[^"]*"|\S+')
+_WORD = re.compile(r'"(?:\\.|[^"\\])*"|\S+')
 # What takes one value, so that a new one replaces the old.
 SINGLE = frozenset(
     (
@@ -71,6 +72,15 @@ _ORDERED = tuple(
 _ORDERED_LAST = frozenset(path[-1] for path in _ORDERED)
 
 
+# What is said of a statement that is there; who may change it is not what it says.
+_MARKS: dict[str, Callable[[bool], bool]] = {
+    "activate": lambda inactive: False,
+    "deactivate": lambda inactive: True,
+    "protect": lambda inactive: inactive,
+    "unprotect": lambda inactive: inactive,
+}
+
+
 @dataclass(slots=True)
 class Statement:
     """A word of a statement, and the words that can follow it."""
@@ -108,6 +118,9 @@ class Candidate:
     def enter(self, line: str) -> None:
         """Take one statement. Raises KeyError for one about what is not there."""
         verb, *words = _words(line)
+        if "[" in words and words[-1] == "]":
+            self._enter_each(verb, words)
+            return
         path = (*self._edit, *words)
         if self._own is not None:
             self._part(path)
@@ -121,12 +134,19 @@ class Candidate:
             self._delete(path)
         elif verb == "annotate":
             self.top.at(path[:-1]).remark = path[-1]
-        elif verb in ("activate", "deactivate"):
-            self.top.at(path).inactive = verb == "deactivate"
+        elif verb in _MARKS:
+            marked = self.top.at(path)
+            marked.inactive = _MARKS[verb](marked.inactive)
         elif verb == "insert":
             self._insert(path)
         else:
             raise KeyError(verb)
+
+    def _enter_each(self, verb: str, words: list[str]) -> None:
+        """`set … [ a b ]`, which says the same of several values."""
+        begin = words.index("[")
+        for value in words[begin + 1 : -1]:
+            self.enter(say(verb, (*words[:begin], value)))
 
     def _part(self, path: Path) -> None:
         """Have what a path leads through for ourselves, before it is changed."""
@@ -177,9 +197,26 @@ class Candidate:
 def read(text: str) -> Candidate:
     """A configuration in either form, without what the device says about itself."""
     lines = [x for x in text.splitlines() if x.strip() and not x.startswith(("##", "version "))]
-    if not any(line.startswith("set ") for line in lines):
-        lines = to_set("\n".join(lines)).splitlines()
-    return Candidate(x for x in lines if not x.startswith("set version "))
+    try:
+        if not any(line.startswith("set ") for line in lines):
+            lines = to_set("\n".join(lines)).splitlines()
+    except IndexError:
+        raise _unread("a block ends that has not begun") from None
+    found = Candidate()
+    for line in lines:
+        if not line.startswith(("set version ", "#")):
+            try:
+                found.enter(line)
+            except (KeyError, IndexError, ValueError):
+                raise _unread(f"this is no statement about what is there: {line.strip()}") from None
+    return found
+
+
+def _unread(why: str) -> InputError:
+    return InputError(
+        f"is no configuration of Junos: {why}",
+        remedy="capture it anew: show configuration | display set | no-more",
+    )
 
 
 def statements(top: Statement) -> Iterator[str]:
