@@ -10,10 +10,11 @@ from __future__ import annotations
 import errno
 import io
 import os
+import select
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any, TextIO, cast
 
 import typer
@@ -33,6 +34,7 @@ def say_raw(text: str, *, err: bool = False) -> None:
 
 
 _ends_alike = False
+_AT_ONCE = 1000  # characters, which are at most the 4096 bytes that a pipe takes if it takes any
 
 
 class _Stream(io.TextIOBase):
@@ -40,6 +42,8 @@ class _Stream(io.TextIOBase):
 
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
+        self._held = ""
+        self._lock = threading.RLock()
         self.lost: OSError | None = None
         if isinstance(stream, io.TextIOWrapper):  # whose encoding may lack a character
             stream.reconfigure(errors="backslashreplace")
@@ -54,18 +58,32 @@ class _Stream(io.TextIOBase):
 
     def write(self, text: str) -> int:
         if self._stream is not None and self.lost is None:
-            try:
-                self._stream.write(text)
-            except OSError as error:
-                self._lose(error)
+            with self._lock:
+                self._held += text
         return len(text)
 
     def flush(self) -> None:
-        if self._stream is not None and self.lost is None:
+        """Hand on what is held; while nobody is waited for, as much as is taken at once."""
+        with self._lock:
             try:
-                self._stream.flush()
+                while self._stream is not None and self._held and self._may_write():
+                    size = _AT_ONCE if _ends_alike else len(self._held)
+                    part, self._held = self._held[:size], self._held[size:]
+                    self._stream.write(part)
+                    self._stream.flush()
             except OSError as error:
+                self._held = ""
                 self._lose(error)
+
+    def _may_write(self) -> bool:
+        """Whether that would not wait for a reader that has stopped, or may."""
+        if not _ends_alike:
+            return True
+        with suppress(OSError, ValueError):  # no file: it takes everything
+            poll = select.poll()
+            poll.register(self.fileno(), select.POLLOUT)
+            return bool(poll.poll(0))
+        return True
 
     def isatty(self) -> bool:
         return self._stream is not None and self.lost is None and self._stream.isatty()
@@ -85,13 +103,26 @@ class _Stream(io.TextIOBase):
     def _lose(self, error: OSError) -> None:
         self.lost = error
         # What is still in the buffer must not come up again as the interpreter ends.
-        with suppress(OSError, ValueError), Path(os.devnull).open("wb") as nothing:
-            os.dup2(nothing.fileno(), cast(TextIO, self._stream).fileno())
+        with suppress(OSError, ValueError):
+            _fill(cast(TextIO, self._stream).fileno())
+
+
+def _fill(descriptor: int) -> None:
+    """Have what is written there go nowhere."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    if nothing != descriptor:  # which it gets where that was closed
+        os.dup2(nothing, descriptor)
+        os.close(nothing)
 
 
 @contextmanager
 def steady() -> Iterator[None]:
     """Have standard output and error lose what they cannot write."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:  # closed: a file that is opened later would be taken for it
+            _fill(descriptor)
     global _ends_alike
     _ends_alike = False
     before = sys.stdout, sys.stderr
@@ -99,6 +130,7 @@ def steady() -> Iterator[None]:
     try:
         yield
     finally:
+        _ends_alike = False  # all is done: now a reader may take its time
         sys.stdout.flush()
         sys.stderr.flush()
         sys.stdout, sys.stderr = before
@@ -115,7 +147,10 @@ def lost() -> str:
 
 
 def whoever_listens() -> None:
-    """From here on, how this command ends is told by what it did, and not by what was heard."""
+    """From here on, how this command ends is told by what it did, and not by what was heard.
+
+    Nor does it wait for a reader that has stopped: that hears the rest when all is done.
+    """
     global _ends_alike
     _ends_alike = True
 
