@@ -9,7 +9,7 @@ import typer
 
 from pcg_netops.cli import lab_files
 from pcg_netops.cli.options import BackendOption
-from pcg_netops.cli.speech import say
+from pcg_netops.cli.speech import say, whoever_listens
 from pcg_netops.errors import ExitCode, InputError, LabError
 from pcg_netops.lab.base import Direction, FaultKind
 
@@ -93,6 +93,7 @@ def up(
     from pcg_netops.lab.supervisor import start
     from pcg_netops.lab.topology import load
 
+    whoever_listens()
     if provide_startup(topology):
         say(f"wrote {topology.parent / 'startup'}, the first stage's configuration")
     folder = topology.resolve().parent
@@ -132,6 +133,7 @@ def down(
     from pcg_netops.lab import home
     from pcg_netops.lab.running import RunningLab
 
+    whoever_listens()
     if every and lab:
         raise InputError("name a lab or give --all, not both")
     labs = [RunningLab(record) for record in home.running()] if every else [_find(lab)]
@@ -318,6 +320,7 @@ def fault(
             remedy=f"such as: pcg lab fault {kind} {node}{':eth1' if needs else ''}",
         )
     wanted = Fault(kind, found.record.node(node).name, interface, value, direction)
+    whoever_listens()
     if heal:
         found.heal(wanted)
     else:

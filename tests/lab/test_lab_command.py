@@ -391,7 +391,14 @@ def test_a_full_disk_is_told_with_its_place(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "delay"), [(signal.SIGKILL, 0.4), (signal.SIGKILL, 0.8), (signal.SIGINT, 0.6)]
+    ("number", "delay"),
+    [
+        (signal.SIGKILL, 0.4),
+        (signal.SIGKILL, 0.8),
+        (signal.SIGINT, 0.6),
+        (signal.SIGTERM, 0.7),
+        (signal.SIGHUP, 0.5),
+    ],
 )
 def test_an_interrupted_start_leaves_nothing(
     machine: Machine, delay: float, number: signal.Signals
