@@ -20,6 +20,8 @@ COUNTY = REPOSITORY / "tests" / "workspaces" / "county"
 # The command for a test that needs a process of its own.
 PCG = (sys.executable, "-P", "-c", "from pcg_netops.cli import main; main()")
 
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # which some commands keep to their end
+
 pytest_plugins = ["tests.stalls"]
 # A script that starts the tests in the background has them, and all that they start, ignore it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -73,8 +75,13 @@ def pcg(
         monkeypatch.chdir(workspace)
         monkeypatch.setattr(sys, "argv", ["pcg", *arguments])
         capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
+        handlers = {number: signal.getsignal(number) for number in _ENDING}
+        try:
+            with pytest.raises(SystemExit) as ended:
+                main()
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
         out, err = capsys.readouterr()
         code = ended.value.code
         assert isinstance(code, int)

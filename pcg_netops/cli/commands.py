@@ -21,7 +21,7 @@ from pcg_netops.cli.options import (
     WorkspaceOption,
 )
 from pcg_netops.cli.speech import say
-from pcg_netops.errors import ExitCode, InputError
+from pcg_netops.errors import InputError
 
 if TYPE_CHECKING:
     from pcg_netops.cli.reuse import Rendering
@@ -271,31 +271,9 @@ def rehearse(
 ) -> None:
     """Rehearse the whole cutover on a live virtual network and write the evidence."""
     _templates_come_up()
-    from pcg_netops.cli.interrupts import one_signal
-    from pcg_netops.cli.output import new_run_folder
-    from pcg_netops.cli.progress import terminal_progress
-    from pcg_netops.cli.speech import whoever_listens
-    from pcg_netops.confined import require_inside
-    from pcg_netops.cutover.evidence import Verdict
-    from pcg_netops.cutover.rehearsal import rehearse as run_rehearsal
-    from pcg_netops.inventory.workspace import load_workspace
-    from pcg_netops.report.html import write_report
+    from pcg_netops.cli.rehearsing import rehearse as run_rehearsal
 
-    loaded = load_workspace(workspace)
-    loaded.cutover(cutover)
-    parent = build or require_inside(loaded.root, loaded.root / "build")
-    run_dir = new_run_folder(parent / loaded.network.name)
-    whoever_listens()
-    with one_signal(), terminal_progress() as shown:
-        evidence = run_rehearsal(loaded, cutover, run_dir, shown.progress, rate, backend)
-        write_report(evidence, run_dir)
-        shown.verdict(evidence, run_dir)
-    codes = {
-        Verdict.PASS: ExitCode.PASS,
-        Verdict.FAIL: ExitCode.FAIL,
-        Verdict.INCOMPLETE: ExitCode.INCOMPLETE,
-    }
-    raise typer.Exit(codes[evidence.verdict])
+    raise typer.Exit(run_rehearsal(workspace, cutover, build, rate, backend))
 
 
 @app.command()

@@ -1,39 +1,67 @@
 """Signals that end a command: Ctrl-C, a cancelled job of CI, a lost session.
 
-All do what Ctrl-C does, so that what has to be put back is. One that is ignored when `pcg` is
-started, as `nohup` has it, stays so.
+All do what Ctrl-C does. One that is ignored when `pcg` is started, as `nohup` has it, stays so.
 """
 
 from __future__ import annotations
 
+import atexit
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 _OF_OTHERS = (signal.SIGTERM, signal.SIGHUP)
 _ALL = (signal.SIGINT, *_OF_OTHERS)
 _received: list[int] = []
+_at_once = False
 
 
 @contextmanager
 def interrupted_by_signals() -> Iterator[None]:
     """Have the signals of others raise KeyboardInterrupt, the first of them alone."""
     _received.clear()
-    with _handled(_OF_OTHERS):
+    before = {number: signal.getsignal(number) for number in _ALL}
+
+    def interrupt(number: int, _: FrameType | None) -> None:
+        # Not SIG_IGN: Python complains of a signal that has come already and is ignored since.
+        _handle(_OF_OTHERS, lambda _, __: None)
+        _received.append(number)
+        raise KeyboardInterrupt
+
+    _handle(_OF_OTHERS, interrupt)
+    try:
         yield
+    finally:
+        for number, handler in before.items():
+            if signal.getsignal(number) is not _keep:
+                signal.signal(number, handler)
+
+
+def keep_signals() -> Callable[[], str]:
+    """From here to the end of this process, have every signal wait to be asked for.
+
+    What this gives names the first of them, "" while none has come. What may not stop just
+    anywhere, such as a push, asks where it can.
+    """
+    _received.clear()
+    _handle(_ALL, _keep)
+    # Python would let go of our handlers a moment before the process has ended.
+    atexit.register(_handle, _ALL, signal.SIG_IGN)
+    return lambda: signal.Signals(_received[0]).name if _received else ""
 
 
 @contextmanager
-def one_signal() -> Iterator[None]:
-    """Have the first of all signals raise KeyboardInterrupt, and no other."""
-    with _handled(_ALL):
+def at_once() -> Iterator[None]:
+    """Have the first of the signals that are kept raise KeyboardInterrupt, if it comes by then."""
+    global _at_once
+    _at_once = True
+    try:
+        if _received:
+            raise KeyboardInterrupt
         yield
-
-
-def no_more_signals() -> None:
-    """Let none of them stop what is done from here on; the contexts above end this."""
-    _unheeded(_ALL)
+    finally:
+        _at_once = False
 
 
 def received() -> int:
@@ -41,27 +69,16 @@ def received() -> int:
     return _received[0] if _received else signal.SIGINT
 
 
-def _unheeded(numbers: Iterable[signal.Signals]) -> None:
-    for number in numbers:
-        # Not SIG_IGN: Python complains of a signal that has come already and is ignored since.
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, lambda _, __: None)
-
-
-@contextmanager
-def _handled(numbers: tuple[signal.Signals, ...]) -> Iterator[None]:
-    before = {number: signal.getsignal(number) for number in _ALL}
-
-    def interrupt(number: int, _: FrameType | None) -> None:
-        _unheeded(numbers)
-        _received.append(number)
+def _keep(number: int, _: FrameType | None) -> None:
+    _received.append(number)
+    if _at_once and len(_received) == 1:
         raise KeyboardInterrupt
 
+
+def _handle(
+    numbers: tuple[signal.Signals, ...],
+    how: Callable[[int, FrameType | None], None] | signal.Handlers,
+) -> None:
     for number in numbers:
-        if before[number] is not signal.SIG_IGN:
-            signal.signal(number, interrupt)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, how)

@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from pcg_netops.cli.interrupts import at_once, keep_signals
 from pcg_netops.cutover.evidence import Evidence, StepEvidence, StepKind, Verdict
 from pcg_netops.cutover.rehearsal import Progress
 from pcg_netops.printable import printable
@@ -24,8 +25,8 @@ class Shown:
     progress: Progress
     console: Console
 
-    def verdict(self, evidence: Evidence, run_dir: Path) -> None:
-        """Print the outcome, its reasons and where the report is."""
+    def verdict(self, evidence: Evidence, run_dir: Path | None) -> None:
+        """Print the outcome, its reasons and where the report is, if it could be written."""
         word = Text(evidence.verdict.upper(), style=_STYLES[evidence.verdict])
         self.console.print(
             Text.assemble(
@@ -34,26 +35,30 @@ class Shown:
         )
         for problem in (*evidence.problems, *_reasons(evidence)):
             self.console.print(Text(f"  {printable(problem)}"), soft_wrap=True)
+        if run_dir is None:
+            return
         self.console.print(Text(f"report:   {run_dir / 'index.html'}"), soft_wrap=True)
         self.console.print(Text(f"evidence: {run_dir / 'evidence.json'}"), soft_wrap=True)
 
 
 @contextmanager
 def terminal_progress() -> Iterator[Shown]:
-    """Show a rehearsal on standard output."""
+    """Show a rehearsal on standard output; signals stop it where it can be stopped."""
+    keep_signals()
     console = Console(highlight=False)
+
+    def step_done(step: StepEvidence) -> None:
+        console.print(_line(step), soft_wrap=True)
+
     if not console.is_terminal:
-        yield Shown(
-            Progress(lambda text: None, lambda step: console.print(_line(step), soft_wrap=True)),
-            console,
-        )
+        yield Shown(Progress(lambda text: None, step_done, at_once), console)
         return
     with console.status("starting") as status:
 
         def say(text: str) -> None:
             status.update(Text(printable(text)))
 
-        yield Shown(Progress(say, lambda step: console.print(_line(step), soft_wrap=True)), console)
+        yield Shown(Progress(say, step_done, at_once), console)
 
 
 def _line(step: StepEvidence) -> Text:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from pcg_netops.cli.interrupts import no_more_signals, one_signal
+from pcg_netops.cli.interrupts import keep_signals
 from pcg_netops.cli.speech import lost, say, whoever_listens
 from pcg_netops.design.steering import find_stage, stages
 from pcg_netops.diff import ChangeSet, load
@@ -60,7 +60,7 @@ def push(root: Path, asked: Asked) -> None:
     extras = production(workspace, asked.ssh_config)
     whoever_listens()
     try:
-        with one_signal(), _watching() as watch:
+        with _watching(keep_signals()) as watch:
             probe = _program(asked.probe)
             operation = Operation(workspace, extras, watch=watch, probe=probe)
             with closing(operation):
@@ -132,15 +132,18 @@ def _program(name: str | None) -> str:
 
 
 @contextmanager
-def _watching() -> Iterator[Watcher]:
-    """A table on a terminal, plain lines elsewhere."""
+def _watching(stop: Callable[[], str]) -> Iterator[Watcher]:
+    """A table on a terminal, plain lines elsewhere; `stop` is the watcher's."""
     console = Console(highlight=False)
     if not console.is_terminal:
-        yield Watcher(say, settling=no_more_signals, lost=lost)
+        yield Watcher(say, stop=stop, lost=lost)
         return
     states: dict[str, str] = {}
 
-    with Live(console=console, transient=True) as live:
+    # What else is printed keeps its own way, on which it is seen whether that still leads anywhere.
+    with Live(
+        console=console, transient=True, redirect_stdout=False, redirect_stderr=False
+    ) as live:
 
         def device(name: str, state: str) -> None:
             states[name] = state
@@ -149,6 +152,4 @@ def _watching() -> Iterator[Watcher]:
                 table.add_row(*(Text(printable(cell)) for cell in row))
             live.update(table)
 
-        yield Watcher(
-            lambda text: live.console.print(Text(printable(text))), device, no_more_signals, lost
-        )
+        yield Watcher(lambda text: live.console.print(Text(printable(text))), device, stop, lost)

@@ -28,7 +28,7 @@ from pcg_netops.probes.engine import Probes
 from pcg_netops.probes.results import Bin
 from pcg_netops.render import Artifacts, StageRenderer
 
-_BIN_MS = 200
+BIN_MS = 200
 _MEGABYTE = 1_000_000
 _VERSIONS = {
     "FRR": ("/usr/lib/frr/zebra", "--version"),
@@ -39,9 +39,13 @@ _OF_TUNNELS = {"strongSwan": ("/usr/lib/ipsec/charon", "--version")}
 
 
 def describe_lab(
-    workspace: Workspace, lab: OwnedLab, devices: Mapping[str, Device], boot_seconds: float
+    workspace: Workspace,
+    lab: OwnedLab | None,
+    devices: Mapping[str, Device],
+    boot_seconds: float,
+    backend: str,
 ) -> LabEvidence:
-    """What ran, and on what machine."""
+    """What ran, and on what machine; without a lab that can be asked, what was to run."""
     network = workspace.network
     router = next(iter(network.nodes))
     versions = {"Python": platform.python_version()}
@@ -49,17 +53,19 @@ def describe_lab(
     asked = [(router, *one) for one in _VERSIONS.items()]
     asked += [(node, *one) for node in ends[:1] for one in _OF_TUNNELS.items()]
     for node, name, command in asked:
+        if lab is None:
+            break
         lines = lab.run(node, command).stdout.splitlines()
         versions[name] = lines[0].strip() if lines else "unknown"
     return LabEvidence(
-        backend=lab.backend,
+        backend=lab.backend if lab else backend,
         boot_seconds=round(boot_seconds, 2),
-        memory_mb=round(lab.memory() / _MEGABYTE, 0),
-        processes=lab.processes(),
+        memory_mb=round(lab.memory() / _MEGABYTE, 0) if lab else 0,
+        processes=lab.processes() if lab else 0,
         kernel=platform.release(),
         cpus=os.cpu_count() or 0,
         versions=versions,
-        ipsec=lab.ipsec,
+        ipsec=lab.ipsec if lab else "",
         nodes=tuple(
             NodeEvidence(
                 name=device.name,
@@ -95,13 +101,13 @@ def _group(network: Network, device: Device) -> str:
 def timeline(workspace: Workspace, probes: Probes, begun: float) -> Timeline:
     """Every service's probes over the whole rehearsal; `begun` is its monotonic start in s."""
     network = workspace.network
-    bins = probes.timeline(_BIN_MS)
+    bins = probes.timeline(BIN_MS)
     by_service: dict[str, list[Sequence[Bin]]] = {}
     for flow in flows(network, workspace.services):
         by_service.setdefault(flow.service, []).append(bins[flow.name])
     first = min((part[0].start_ns for parts in by_service.values() for part in parts), default=0)
     return Timeline(
-        bin_ms=_BIN_MS,
+        bin_ms=BIN_MS,
         start_at=round(first / 1e9 - begun, 2),
         services=tuple(
             ServiceTimeline(

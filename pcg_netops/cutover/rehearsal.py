@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,11 +16,20 @@ from pcg_netops.cutover.bench import (
     wait_watched,
     wrong_routes,
 )
-from pcg_netops.cutover.evidence import Evidence, StepEvidence, StepKind, Verdict, worst
+from pcg_netops.cutover.evidence import (
+    Evidence,
+    StallEvidence,
+    StepEvidence,
+    StepKind,
+    Timeline,
+    Verdict,
+    worst,
+)
 from pcg_netops.cutover.forbidden import check_forbidden
 from pcg_netops.cutover.judge import Expectation, judge_services, not_right
 from pcg_netops.cutover.plan import Step, steps
 from pcg_netops.cutover.record import (
+    BIN_MS,
     describe_lab,
     devices_that_ran,
     digests,
@@ -33,17 +43,18 @@ from pcg_netops.cutover.run import Progress, Run, probe_settings
 from pcg_netops.design.devices import design
 from pcg_netops.design.flows import flows
 from pcg_netops.design.steering import stages
-from pcg_netops.errors import LabError, PushError
+from pcg_netops.errors import LabError, PcgError, PushError
 from pcg_netops.inventory.workspace import Workspace
 from pcg_netops.lab.backends import Backend
 from pcg_netops.probes.engine import Probes, ProbeSettings
 from pcg_netops.probes.injection import Injector
-from pcg_netops.push.engine import STOPPED
+from pcg_netops.push.watcher import STOPPED
 from pcg_netops.render import render_stage
 
 __all__ = ["Progress", "rehearse"]
 
 _STILL_FELT_NS = 3_000_000_000  # after a stall: routes come back, lost TCP segments are sent again
+_STOPPED = "stopped by hand or by a signal"
 _DWELL_S = 0.6  # traffic after a step has settled, so that a late effect is seen in its own step
 
 
@@ -61,10 +72,12 @@ def rehearse(
 
     `udp_rate` is the packets/s of every UDP flow, 1 to 1000.
 
-    A rehearsal that is stopped, by Ctrl-C or another signal, is told as incomplete, with what it
-    has measured. Raises InputErrors when a device cannot be rendered for its own platform,
-    EnvironmentLack or LabError when the lab cannot run at all. Everything else that goes wrong is
-    part of the evidence.
+    A rehearsal that is stopped (`Progress.stoppable`) is told as incomplete, with what it has
+    measured, be that nothing.
+
+    Raises InputErrors when a device cannot be rendered for its own platform, EnvironmentLack or
+    LabError when the lab cannot run at all. Everything else that goes wrong is part of the
+    evidence.
     """
     name, cutover = production.cutover(cutover_name)
     workspace = stand_ins(production)
@@ -74,36 +87,58 @@ def rehearse(
     traffic = flows(workspace.network, workspace.services)
     started, begun = datetime.now(UTC), time.monotonic()
     first, rendered = design(workspace, plan[0]), render_stage(workspace, plan[0])
-    progress.say(f"booting {len(first)} nodes")
-    booting = time.monotonic()
-    with boot(workspace, first, rendered, run_dir, backend) as lab:
-        wait_converged(lab, first)
-        boot_seconds = round(time.monotonic() - booting, 2)
-        progress.say(f"every route is in every kernel after {boot_seconds} s")
-        if lab.ipsec:
-            progress.say(f"IPsec packets are encrypted by {lab.ipsec}")
-        wait_watched(lab, first)
-        with Probes(lab, traffic, settings) as probes:
-            run = Run(
-                workspace=workspace,
-                cutover=cutover,
-                flows=traffic,
-                lab=lab,
-                probes=probes,
-                settings=settings,
-                pusher=pusher_for(workspace, lab),
-                injector=Injector(lab),
-                progress=progress,
-                started=begun,
-                stage=plan[0],
-                since_ns=probes.mark(),
-                artifacts={plan[0].name: rendered},
-            )
-            done, problems, broken_off = _walk(run, list(steps(cutover, plan)))
-            lab_evidence = describe_lab(workspace, lab, first, boot_seconds)
-            measured = timeline(workspace, probes, begun)
-            held_up = stalls(probes, begun)
-            run.pusher.close()
+    run: Run | None = None
+    done: list[StepEvidence] = []
+    problems: list[str] = []
+    ran, boot_seconds, broken_off = {plan[0].name: rendered}, 0.0, Verdict.INCOMPLETE
+    measured = Timeline(bin_ms=BIN_MS, start_at=0.0, services=())
+    held_up: tuple[StallEvidence, ...] = ()
+    with ExitStack() as stack:
+        try:
+            with progress.stoppable():
+                progress.say(f"booting {len(first)} nodes")
+                booting = time.monotonic()
+                lab = stack.enter_context(boot(workspace, first, rendered, run_dir, backend))
+                wait_converged(lab, first)
+                boot_seconds = round(time.monotonic() - booting, 2)
+                progress.say(f"every route is in every kernel after {boot_seconds} s")
+                if lab.ipsec:
+                    progress.say(f"IPsec packets are encrypted by {lab.ipsec}")
+                wait_watched(lab, first)
+                probes = stack.enter_context(Probes(lab, traffic, settings))
+                run = Run(
+                    workspace=workspace,
+                    cutover=cutover,
+                    flows=traffic,
+                    lab=lab,
+                    probes=probes,
+                    settings=settings,
+                    pusher=pusher_for(workspace, lab),
+                    injector=Injector(lab),
+                    progress=progress,
+                    started=begun,
+                    stage=plan[0],
+                    since_ns=probes.mark(),
+                    artifacts=ran,
+                )
+                stack.callback(run.pusher.close)
+                broken_off = _walk(run, list(steps(cutover, plan)), done, problems)
+        except KeyboardInterrupt:
+            if broken_off is Verdict.INCOMPLETE and not problems:
+                problems.append(f"{_STOPPED} after {len(done)} steps")
+        except PcgError:
+            raise  # there is no lab
+        except Exception as error:
+            problems.append(_words(error))
+        lab_evidence = describe_lab(workspace, None, first, boot_seconds, backend)
+        try:
+            if run is not None:
+                measured = timeline(workspace, run.probes, begun)
+                held_up = stalls(run.probes, begun)
+                lab_evidence = describe_lab(workspace, run.lab, first, boot_seconds, backend)
+        except Exception as error:
+            problems.append(f"not all that was measured could be read: {_words(error)}")
+            broken_off = worst([broken_off, Verdict.INCOMPLETE])
     verdict = worst([*(step.verdict for step in done), broken_off])
     return Evidence(
         organisation=workspace.network.organisation,
@@ -118,41 +153,49 @@ def rehearse(
         steps=tuple(done),
         timeline=measured,
         stalls=held_up,
-        artifacts=digests(that_ran(workspace, run.artifacts)),
+        artifacts=digests(that_ran(workspace, ran)),
         devices=devices_that_ran(production, workspace),
         not_run=for_production,
         fidelity=fidelity(production, workspace, lab_evidence.ipsec),
     )
 
 
-def _walk(run: Run, todo: list[Step]) -> tuple[list[StepEvidence], list[str], Verdict]:
+def _walk(run: Run, todo: list[Step], done: list[StepEvidence], problems: list[str]) -> Verdict:
     """Do every step. One that breaks off ends the rehearsal: what follows would prove nothing.
 
-    The verdict is of that: PASS if none did.
+    What is done and what went wrong are added to the lists as it happens. The verdict is of what
+    broke off: PASS if nothing did.
     """
-    done: list[StepEvidence] = []
-    for index, step in enumerate(todo):
-        run.progress.say(f"{step.name}: {step.title}")
-        try:
+    try:
+        for step in todo:
+            run.progress.say(f"{step.name}: {step.title}")
             done.append(_do(run, step))
-        except (Exception, KeyboardInterrupt) as error:
-            left = ", ".join(later.name for later in todo[index:])
-            verdict, text = _broken_off(run, step, error)
-            return done, [text, f"not rehearsed: {left}"], verdict
-        run.progress.step_done(done[-1])
-    return done, [], Verdict.PASS
+            run.progress.step_done(done[-1])
+    except (Exception, KeyboardInterrupt) as error:
+        if left := todo[len(done) :]:
+            verdict, text = _broken_off(run, left[0], error)
+            problems += [text, f"not rehearsed: {', '.join(step.name for step in left)}"]
+            return verdict
+    return Verdict.PASS
 
 
 def _broken_off(run: Run, step: Step, error: BaseException) -> tuple[Verdict, str]:
     """What a step that did not end says of the network, and why it did not."""
     if isinstance(error, KeyboardInterrupt) or getattr(error, "place", "") == STOPPED:
-        return Verdict.INCOMPLETE, f"{step.name}: stopped by hand or by a signal"
+        return Verdict.INCOMPLETE, f"{step.name}: {_STOPPED}"
     if isinstance(error, LabError):
         return not_right(f"{step.name}: {error}", _doubt(run))
     if isinstance(error, PushError):  # what a device refuses, it refuses at any speed
         return not_right(f"{step.name}: {error}", "")
-    traceback.print_exc()
-    return Verdict.INCOMPLETE, f"{step.name}: a defect of pcg-netops: {error!r}"
+    return Verdict.INCOMPLETE, f"{step.name}: {_words(error)}"
+
+
+def _words(error: BaseException) -> str:
+    """For the evidence; what is to be reported to us is printed, too."""
+    if isinstance(error, PcgError):
+        return str(error)
+    traceback.print_exception(error)
+    return f"a defect of pcg-netops: {error!r}"
 
 
 def _do(run: Run, step: Step) -> StepEvidence:

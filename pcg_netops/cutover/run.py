@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from pcg_netops.cutover.bench import wait_converged, wait_watched
@@ -39,6 +40,8 @@ class Progress:
 
     say: Callable[[str], None]
     step_done: Callable[[StepEvidence], None]
+    # Within it whoever wants the rehearsal to stop raises KeyboardInterrupt, once, and not outside.
+    stoppable: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 def probe_settings(workspace: Workspace, udp_rate: int) -> ProbeSettings:

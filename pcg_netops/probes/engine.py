@@ -274,6 +274,9 @@ class Probes:
                     f"the probe worker does not answer: {error}",
                     remedy=f"its last words are in {WORKER}.log in the lab's run folder",
                 ) from error
+            except BaseException:  # Ctrl-C: the same of the answer that is on its way
+                self._close()
+                raise
         if "error" in reply:
             raise LabError(
                 reply["error"],

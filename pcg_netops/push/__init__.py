@@ -1,11 +1,12 @@
 """Carrying changes to devices through Nornir and Netmiko, and proving that they arrived."""
 
 from pcg_netops.push.approval import Approvals, FiledApprovals, Unapproved
-from pcg_netops.push.engine import PushFailed, Timing, Watcher
+from pcg_netops.push.engine import Timing
 from pcg_netops.push.journal import read_journal
 from pcg_netops.push.login import production
 from pcg_netops.push.operation import Operation, Selection
 from pcg_netops.push.survey import Holds
+from pcg_netops.push.watcher import PushFailed, Watcher
 
 __all__ = [
     "Approvals",

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import cast
 
 from nornir.core.task import Result, Task
 
-from pcg_netops.errors import EnvironmentLack, ExitCode, PcgError, PushError
+from pcg_netops.errors import EnvironmentLack, PcgError, PushError
 from pcg_netops.push import tasks
 from pcg_netops.push.driver import Change, Facts, Lapsed, Stale, Unreachable, Unsaved
 from pcg_netops.push.fleet import Act as Work
@@ -18,12 +18,11 @@ from pcg_netops.push.fleet import Answers, Fleet
 from pcg_netops.push.gate import Health, Sessions
 from pcg_netops.push.journal import Act, Log
 from pcg_netops.push.preflight import unfit
-from pcg_netops.push.survey import Holds, settled, survey
+from pcg_netops.push.survey import Holds, survey
+from pcg_netops.push.watcher import STOPPED, PushFailed, Stopped, Watcher, listed
 
 GUARD_S = 120
-STOPPED = "stopped"  # the place of a push that somebody has interrupted
 _POLL_S = 0.2
-_MOST_NAMES = 12
 Waves = Sequence[Sequence[str]]
 
 
@@ -34,27 +33,6 @@ class Timing:
     guard_s: int = GUARD_S  # after which a device puts everything back by itself
     confirm_s: float = 30.0  # for a device that does not answer to come back and confirm
     revert_s: float = GUARD_S + 60.0  # the same as everything is put back
-
-
-@dataclass(frozen=True)
-class Watcher:
-    """Who follows a push: sentences, and what each device is at."""
-
-    say: Callable[[str], None] = lambda _: None
-    device: Callable[[str, str], None] = lambda name, state: None
-    # From here on nothing may stop it: all is confirmed, or is being put back.
-    settling: Callable[[], None] = lambda: None
-    lost: Callable[[], str] = lambda: ""  # why something that was said was not heard
-
-
-class PushFailed(PushError):
-    """A push that did not make the change; `holds` is what each device holds now."""
-
-    def __init__(self, message: str, *, place: str, remedy: str, holds: Mapping[str, Holds]):
-        super().__init__(message, place=place, remedy=remedy)
-        self.holds = dict(holds)
-        if not settled(holds):
-            self.exit_code = ExitCode.INCOMPLETE
 
 
 @dataclass
@@ -135,7 +113,6 @@ class Push:
                 self._apply([name for name in wave if name in new])
             self._in_time()
             self._confirm()
-            self.watch.settling()
         except (PcgError, KeyboardInterrupt) as error:
             raise self.undo(error) from None
 
@@ -178,9 +155,10 @@ class Push:
             said = "\n".join(f"{name}: down: {what}" for name, what in missing.items())
             if time.monotonic() > deadline:
                 raise PushError(said, place="gate")
+            self._go_on()
             self._in_time()
             time.sleep(_POLL_S)
-        self.health.try_services(changed)
+        self.health.try_services(changed, self._go_on)
         self._after_act(Act.GATE, changed, Answers({}, {}))
 
     def _read_sessions(self, names: Collection[str]) -> Sessions:
@@ -216,12 +194,14 @@ class Push:
         """
         for wave in self.waves:
             self._in_time()
+            self._go_on()
             self._before_act(Act.CONFIRM, wave)
             answers = self.fleet.insist(
                 wave,
                 "confirm",
                 lambda task: tasks.confirm(task, self._change(task)),
                 self.timing.confirm_s,
+                self._asked_to_stop,
             )
             for name in wave:
                 self._set(name, _after_confirm(answers.failed.get(name)))
@@ -248,7 +228,6 @@ class Push:
         """Put everything back, last wave first; the error with what became of the devices."""
         if isinstance(error, PushFailed):
             return error
-        self.watch.settling()
         place = error.place if isinstance(error, PcgError) else STOPPED
         said = [error.message if isinstance(error, PcgError) else "stopped by hand"]
         if not self._armed and set(self.holds.values()) == {Holds.BASE}:
@@ -298,7 +277,7 @@ class Push:
         self.watch.say(f"backing out on {listed(names)}")
         self._before_act(Act.BACK_OUT, names)
         waves = [[name for name in wave if name in names] for wave in reversed(self.waves)]
-        back = Push(self.fleet, changes, waves, self.watch, self.log, self.timing)
+        back = Push(self.fleet, changes, waves, self.watch, self.log, self.timing, _undoing=True)
         said = []
         try:
             back.run()
@@ -324,6 +303,7 @@ class Push:
     def _everywhere(self, act: Act, names: Collection[str], work: Work) -> Answers:
         if not names:
             return Answers({}, {})
+        self._go_on()
         self._before_act(act, names)
         for name in names:
             self.watch.device(name, act)
@@ -332,6 +312,15 @@ class Push:
             self.watch.device(name, f"{act} failed")
         self._after_act(act, names, answers)
         return answers
+
+    def _asked_to_stop(self) -> str:
+        """By whom. Putting back goes on to its end, whoever asks."""
+        return "" if self._undoing else self.watch.stop()
+
+    def _go_on(self) -> None:
+        """Raise Stopped if somebody wants this to stop, which it does between acts alone."""
+        if asked := self._asked_to_stop():
+            raise Stopped(f"by {asked}", place=STOPPED, remedy="nothing was changed")
 
     def _before_act(self, act: Act, names: Collection[str]) -> None:
         with self._even_unwritten():
@@ -349,12 +338,6 @@ class Push:
         except EnvironmentLack:
             if not self._undoing:
                 raise
-
-
-def listed(names: Sequence[str]) -> str:
-    """Names for people, who read no more than a few."""
-    rest = len(names) - _MOST_NAMES
-    return ", ".join(names[:_MOST_NAMES]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _after_confirm(error: PcgError | None) -> Holds:

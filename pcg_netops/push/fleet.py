@@ -107,11 +107,18 @@ class Fleet:
             },
         )
 
-    def insist(self, names: Collection[str], action: str, act: Act, patience_s: float) -> Answers:
+    def insist(
+        self,
+        names: Collection[str],
+        action: str,
+        act: Act,
+        patience_s: float,
+        stop: Callable[[], object] = lambda: False,
+    ) -> Answers:
         """Act, and act again where that failed; only what failed to the end is in the answers.
 
-        A device that cannot be reached, as while it restarts, is tried until `patience_s` are over;
-        one that answers is asked twice.
+        A device that cannot be reached, as while it restarts, is tried until `patience_s` are over
+        or `stop` says so; one that answers is asked twice.
         """
         deadline = time.monotonic() + patience_s
         failed = self.everywhere(names, action, act).failed
@@ -120,7 +127,7 @@ class Fleet:
         final: dict[str, PcgError] = {}
         while failed:
             again = self.everywhere(list(failed), action, act).failed
-            late = time.monotonic() > deadline
+            late = time.monotonic() > deadline or stop()
             final |= {n: e for n, e in again.items() if late or not isinstance(e, Unreachable)}
             failed = {n: e for n, e in again.items() if n not in final}
             if failed:

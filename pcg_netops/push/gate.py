@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pcg_netops.errors import PushError
@@ -12,6 +13,7 @@ from pcg_netops.push.driver import Session
 
 Sessions = Mapping[str, frozenset[Session]]  # by device
 _LAST_LINES = 10
+_POLL_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -39,34 +41,52 @@ class Health:
                 lacking[device] = ", ".join(map(str, sorted(wanted - up)))
         return lacking
 
-    def try_services(self, changed: Sequence[str]) -> None:
+    def try_services(self, changed: Sequence[str], go_on: Callable[[], None]) -> None:
         """Run the probe, if there is one, with the devices that were changed as its arguments.
 
-        Raises PushError with its last words if it fails.
+        Raises PushError with its last words if it fails, and what `go_on` raises, which is called
+        now and then: the probe is ended then.
         """
         if not self.probe:
             return
         try:
-            done = subprocess.run(
-                [self.probe, *changed],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-                timeout=self.patience_s,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
+            code, said = self._run([self.probe, *changed], go_on)
+        except TimeoutError:
             words = f"did not end within {self.patience_s:g} s"
         except OSError as error:
             words = f"cannot be run: {error.strerror}"
         else:
-            if not done.returncode:
+            if not code:
                 return
-            last = "\n".join(done.stdout.strip().splitlines()[-_LAST_LINES:])
-            words = f"failed with {done.returncode}:\n{last}"
+            last = "\n".join(said.strip().splitlines()[-_LAST_LINES:])
+            words = f"failed with {code}:\n{last}"
         raise PushError(f"{self.probe} {words}", place="gate")
+
+    def _run(self, arguments: list[str], go_on: Callable[[], None]) -> tuple[int, str]:
+        """A program's exit code and what it printed. Raises TimeoutError and OSError."""
+        deadline = time.monotonic() + self.patience_s
+        with subprocess.Popen(
+            arguments,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        ) as process:
+            try:
+                while True:
+                    try:
+                        said, _ = process.communicate(timeout=_POLL_S)
+                    except subprocess.TimeoutExpired:
+                        go_on()
+                        if time.monotonic() > deadline:
+                            raise TimeoutError from None
+                    else:
+                        go_on()  # what ended the probe may have been Ctrl-C, which it gets too
+                        return process.returncode, said
+            except BaseException:
+                process.kill()
+                raise
 
 
 def planned_sessions(devices: Mapping[str, Device]) -> dict[str, frozenset[Session]]:

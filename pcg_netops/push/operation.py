@@ -20,13 +20,14 @@ from pcg_netops.inventory.nornir import Extras
 from pcg_netops.inventory.workspace import Workspace
 from pcg_netops.push.approval import Approvals
 from pcg_netops.push.driver import Change, Facts, planned
-from pcg_netops.push.engine import GUARD_S, Push, PushFailed, Timing, Watcher, Waves, listed
+from pcg_netops.push.engine import GUARD_S, Push, Timing, Waves
 from pcg_netops.push.fleet import Fleet
 from pcg_netops.push.gate import Health, planned_sessions
 from pcg_netops.push.journal import Act, Beginning, Journal, Log, Record, read_journal
 from pcg_netops.push.lock import locked
 from pcg_netops.push.secrets import Secrets
 from pcg_netops.push.survey import Holds, settled, survey
+from pcg_netops.push.watcher import PushFailed, Stopped, Watcher, listed
 
 _CHANGE, _JOURNAL = "change.json", "journal.jsonl"
 
@@ -149,7 +150,14 @@ class Operation:
                     holds=push.holds,
                 )
             push.put_back_halves()
-            push.preflight()
+            try:
+                push.preflight()
+            except Stopped as stopped:
+                raise push.undo(stopped) from None
+            except PushError as error:
+                raise PushFailed(
+                    error.message, place=error.place, remedy=error.remedy, holds=push.holds
+                ) from None
             push.run()
         return journal
 

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pcg_netops.inventory.nornir import Extras
 from pcg_netops.inventory.workspace import Workspace
 from pcg_netops.push.driver import Change
-from pcg_netops.push.engine import GUARD_S, Push, Timing, Watcher
+from pcg_netops.push.engine import GUARD_S, Push, Timing
 from pcg_netops.push.fleet import AT_ONCE, Fleet
 from pcg_netops.push.secrets import Secrets
+from pcg_netops.push.watcher import Watcher
 from pcg_netops.render import Artifacts
 
 Progress = Callable[[str], None]

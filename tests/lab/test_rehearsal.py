@@ -97,6 +97,24 @@ class Session:
         self._process.send_signal(signal.SIGTERM)
         self._process.send_signal(signal.SIGHUP)
 
+    def hang_up(self) -> None:
+        """The terminal is gone: nobody reads any more, and SIGHUP tells so."""
+        for stream in (self._process.stdout, self._process.stderr):
+            assert stream
+            stream.close()
+        os.killpg(self._process.pid, signal.SIGHUP)
+
+    def wait(self) -> int:
+        """Wait for the end; the exit code."""
+        return self._process.wait(timeout=_LIMIT_S)
+
+    def kill_lab(self) -> None:
+        """`kill -9` of the process that the lab ends with."""
+        for child in _children(self.number):
+            space = Path(f"/proc/{child}/ns/pid_for_children")
+            if str(space.readlink()) == self._lab:
+                os.kill(int(child), signal.SIGKILL)
+
     def kill(self) -> None:
         """`kill -9` of the main process alone."""
         self._process.kill()
@@ -320,6 +338,67 @@ def test_nothing_is_left_two_seconds_after_it_was_stopped(
         assert "stopped by hand or by a signal" in evidence.problems[0]
         assert evidence.steps
         assert path.with_name("index.html").is_file()
+
+
+def test_a_lost_terminal_leaves_evidence_of_what_was_measured(
+    workspace: Path, tmp_path: Path
+) -> None:
+    session = Session(workspace, tmp_path / "build")
+    try:
+        assert "PASS" in session.first_step
+        session.hang_up()
+        assert session.left_after(2) == []
+        assert session.wait() == 4
+    finally:
+        session.close()
+    evidence = _evidence(tmp_path / "build")
+    assert evidence.verdict is Verdict.INCOMPLETE
+    assert [step.verdict for step in evidence.steps] == [Verdict.PASS] * len(evidence.steps)
+
+
+def test_a_rehearsal_that_is_stopped_as_it_boots_says_that_nothing_was_measured(
+    workspace: Path, tmp_path: Path
+) -> None:
+    session = Session(workspace, tmp_path / "build")
+    try:
+        deadline = time.monotonic() + 30
+        while not list((tmp_path / "build").glob("*/*/agent.log")):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        session.cancel()
+        code, out, err = session.end()
+    finally:
+        session.close()
+    assert (code, err) == (4, "")
+    assert "verdict: INCOMPLETE" in out
+    evidence = _evidence(tmp_path / "build")
+    assert evidence.problems == ("stopped by hand or by a signal after 0 steps",)
+    assert evidence.steps == ()
+
+
+def test_a_lab_that_dies_leaves_evidence_of_what_was_measured(
+    workspace: Path, tmp_path: Path
+) -> None:
+    session = Session(workspace, tmp_path / "build")
+    try:
+        assert "PASS" in session.first_step
+        session.kill_lab()
+        code, out, err = session.end()
+    finally:
+        session.close()
+    evidence = _evidence(tmp_path / "build")
+    assert (code, err) == (1, "")
+    assert evidence.verdict is Verdict.FAIL
+    assert "the lab has ended" in "".join(evidence.problems)
+    assert "not all that was measured could be read: " in evidence.problems[-1]
+    assert "verdict: FAIL" in out
+
+
+def _evidence(build: Path) -> Evidence:
+    """Of the only rehearsal there, which has a report, too."""
+    (path,) = build.glob("*/*/evidence.json")
+    assert path.with_name("index.html").is_file()
+    return Evidence.model_validate_json(path.read_text())
 
 
 def test_a_forgotten_allow_list_fails_and_names_the_services(

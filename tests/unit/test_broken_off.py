@@ -51,6 +51,6 @@ def test_a_step_that_breaks_off_fails_unless_the_machine_may_be_to_blame(
         raise error
 
     monkeypatch.setattr(rehearsal, "_do", breaks_off)
-    done, problems, found = rehearsal._walk(_run(stall_ms), _STEPS)
-    assert (done, problems) == ([], [told, "not rehearsed: move, leave"])
-    assert found is verdict
+    problems: list[str] = []
+    assert rehearsal._walk(_run(stall_ms), _STEPS, [], problems) is verdict
+    assert problems == [told, "not rehearsed: move, leave"]

@@ -8,6 +8,7 @@ import os
 import re
 import runpy
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -310,6 +311,23 @@ def test_what_a_site_tries_after_each_wave_decides_too(
     assert held(network, devices) == {"base"}
     done = pcg(*network.arguments(*push, "no-such-program"))
     assert (done.code, "no-such-program: is no program that can be run" in done.err) == (2, True)
+
+
+def test_a_push_that_is_stopped_ends_what_a_site_tries(
+    network: Network, devices: dict[str, FakeDevice], tmp_path: Path
+) -> None:
+    begun, probe = tmp_path / "begun", tmp_path / "probe"
+    probe.write_text(f"#!/bin/sh\ntouch {begun}\nexec sleep 20\n")
+    probe.chmod(0o700)
+    watch = Watcher(stop=lambda: "SIGTERM" if begun.exists() else "")
+    extras = production(network.workspace, network.ssh_config)
+    operation = Operation(network.workspace, extras, watch=watch, probe=str(probe))
+    before = time.monotonic()
+    with closing(operation), pytest.raises(PushFailed, match="by SIGTERM") as failed:
+        operation.start(load(network.change), Unapproved("a drill"))
+    assert time.monotonic() - before < 15
+    assert failed.value.exit_code == 1
+    assert held(network, devices) == {"base"}
 
 
 def test_a_journal_that_was_altered_is_refused_and_one_that_was_cut_off_is_not(

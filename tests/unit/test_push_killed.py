@@ -5,12 +5,9 @@ The moments are spread over the time that a whole push takes, at random; `PCG_KI
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,30 +16,12 @@ import pytest
 
 from pcg_netops.diff import load
 from pcg_netops.push import Holds, read_journal
-from tests.conftest import REPOSITORY
 from tests.fake_device import PASSWORD, FakeDevice, serving
+from tests.unit.controlled import Controller, controlling
 from tests.unit.fake_network import CANARY
-from tests.unit.pushed import ENVIRONMENT, Network, holding, let_time_pass, network_in
+from tests.unit.pushed import Network, holding, let_time_pass, network_in
 
 KILLS = int(os.environ.get("PCG_KILLS", "8"))
-
-
-class Controller:
-    """A process that runs `pcg` in others."""
-
-    def __init__(self, process: subprocess.Popen[str], output: Path) -> None:
-        self._process = process
-        self.output = output
-
-    def run(self, arguments: list[str], kill_after_s: float | None = None, **more: object) -> int:
-        """The exit status of `pcg` with these, negative for a signal; for `more` see its module."""
-        assert self._process.stdin
-        assert self._process.stdout
-        asked: dict[str, object] = {"arguments": arguments, "output": str(self.output)}
-        asked |= {"kill_after_s": kill_after_s, **more}
-        self._process.stdin.write(f"{json.dumps(asked)}\n")
-        self._process.stdin.flush()
-        return int(self._process.stdout.readline())
 
 
 @pytest.fixture(scope="module")
@@ -52,18 +31,8 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Network:
 
 @pytest.fixture
 def controller(tmp_path: Path) -> Iterator[Controller]:
-    argv = [sys.executable, "-m", "tests.unit.push_controller"]
-    with subprocess.Popen(
-        argv,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=REPOSITORY,
-        env={**os.environ, **ENVIRONMENT, "PYTHONPATH": str(REPOSITORY)},
-    ) as process:
-        yield Controller(process, tmp_path / "output")
-        assert process.stdin
-        process.stdin.close()
+    with controlling(tmp_path / "output") as started:
+        yield started
 
 
 def test_whenever_a_push_is_killed_it_can_be_resumed_and_unwound(
@@ -82,7 +51,7 @@ def test_whenever_a_push_is_killed_it_can_be_resumed_and_unwound(
         moment = slice_s * (number + moments.random())
         devices = network.devices()
         with serving(list(devices.values())):
-            status = controller.run(push, moment)
+            status = controller.run(push, kill_after_s=moment)
             assert status in (0, -signal.SIGKILL)
             ends.add(status)
             by_themselves(network, devices, wait=number % 2 == 0)
