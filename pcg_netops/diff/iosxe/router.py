@@ -22,6 +22,7 @@ from pcg_netops.diff.iosxe.language import (
     references,
     single,
 )
+from pcg_netops.diff.iosxe.spelling import as_we_write, ranges_joined
 
 _ACCESS_LIST = re.compile(r"ip access-list (?:extended|standard) (\S+)$")
 _RESEQUENCE = re.compile(r"ip access-list resequence (\S+) (\d+) (\d+)$")
@@ -65,7 +66,7 @@ class Router:
         self._open: list[tuple[int, str, Tree]] = []  # modes: indentation, first line, lines
         self._remarks: dict[tuple[str, int], tuple[str, ...]] = {}  # of entries to come; 0: next
         self._banner: tuple[str, list[str]] | None = None
-        for line in lines:
+        for line in ranges_joined(lines):
             self.enter(line)
         _add_negated(self.negatives, self.top)
 
@@ -85,7 +86,7 @@ class Router:
         """Take one command; what it touched. Raises Rejected for what a device would not take."""
         if self._banner is not None:
             return self._banner_line(line)
-        text = " ".join(line.split())
+        text = as_we_write(" ".join(line.split()))
         if not text or SILENT.match(text):
             return ()
         indent = len(line) - len(line.lstrip())

@@ -5,7 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from pcg_netops.diff.iosxe.language import ON_BY_DEFAULT, OWNED, OWNED_WITHIN, SECRET, Tree
+from pcg_netops.diff.iosxe.language import (
+    ON_BY_DEFAULT,
+    OWNED,
+    OWNED_WITHIN,
+    SECRET,
+    Tree,
+    single,
+)
 from pcg_netops.diff.iosxe.router import Router
 
 _MARKER = re.compile(r"(?:\d )?pcg_secret_[a-z0-9-]+_")
@@ -29,10 +36,13 @@ def managed(running: str, renderings: Sequence[str]) -> str:
 def _scope(router: Router, tree: Tree, known: list[Tree], root: str) -> None:
     _mask(router, tree, known, root)
     named = {line for k in known for line in k}
+    replaced = {setting[0] for line in named if (setting := single(root, line))}
     settled = {line for line in named if line.startswith("no ")}
     for line in list(tree):
         if line in named:
             _scope(router, tree[line], [k[line] for k in known if line in k], root or line)
+        elif (setting := single(root, line)) and setting[0] in replaced:
+            continue  # a rendering takes its place, and the back-out has to bring it back
         elif not _is_ours(root, line) and f"no {line}" not in named and line[3:] not in named:
             router.forget(root, tree, line)
     for line in settled - set(tree):
