@@ -92,7 +92,7 @@ def _done(
         journal = operation.resume()
         yield "resumed: every device is changed and confirmed"
     else:
-        journal = operation.unwind()
+        journal = operation.unwind(asked.selection if asked.selection.hosts else None)
         yield "unwound: every device is as it was before"
     yield f"journal: {journal}"
 

@@ -13,6 +13,7 @@ import hashlib
 import os
 from collections.abc import Collection, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -99,12 +100,15 @@ class Log:
 class Journal(Log):
     """A journal that is being written."""
 
-    def __init__(self, path: Path, records: tuple[Record, ...] = ()) -> None:
+    def __init__(
+        self, path: Path, records: tuple[Record, ...] = (), place: Path | None = None
+    ) -> None:
         """Go on after `records`, which are all that is right in the file; none for a new one.
 
-        Raises EnvironmentLack if it cannot be written.
+        `place` is where it will be found, if not at `path`. Raises EnvironmentLack if it cannot be
+        written.
         """
-        self._path = path
+        self._path = place or path
         self._number = len(records)
         self._previous = _digest(_line(records[-1])) if records else _NOTHING
         self._size = sum(len(_line(record)) for record in records)  # of what is right
@@ -112,15 +116,13 @@ class Journal(Log):
             mode = os.O_RDWR | os.O_CREAT | (0 if records else os.O_EXCL)
             self._file = os.open(path, mode, 0o600)
             os.ftruncate(self._file, self._size)
-            folder = os.open(path.parent, os.O_RDONLY)
-            os.fsync(folder)
-            os.close(folder)
+            synced(path.parent)
         except OSError as error:
             raise self._unwritable(error) from None
 
-    def begin(self, beginning: Beginning) -> None:
+    def begin(self, beginning: Beginning, note: str = "") -> None:
         """The first record."""
-        self._write(act=Act.BEGIN, done=False, beginning=beginning)
+        self._write(act=Act.BEGIN, done=False, beginning=beginning, note=note)
 
     def before(self, act: Act, devices: Collection[str] = (), note: str = "") -> None:
         self._write(act=act, done=False, devices=tuple(devices), note=note)
@@ -180,35 +182,71 @@ class Journal(Log):
         )
 
 
-def read_journal(path: Path) -> tuple[Record, ...]:
-    """Every record that was written whole. Raises InputError for a journal that was altered."""
+def synced(folder: Path) -> None:
+    """What was made or renamed in a folder is on disk when this returns."""
+    file = os.open(folder, os.O_RDONLY)
+    os.fsync(file)
+    os.close(file)
+
+
+@dataclass(frozen=True)
+class Sound:
+    """What is right in a journal, from its first line on, and what is wrong after that."""
+
+    records: tuple[Record, ...]
+    wrong: str = ""
+
+    @property
+    def beginning(self) -> Beginning | None:
+        """What the push was begun with, if that can be believed.
+
+        A line is vouched for by the next one, so of a damaged journal the last is not.
+        """
+        vouched = self.records[:-1] if self.wrong else self.records
+        return vouched[0].beginning if vouched else None
+
+
+def sound_part(path: Path) -> Sound:
+    """Every record that was written whole, up to the first that is not as it was written.
+
+    Raises EnvironmentLack if this user may not read it, which says nothing of what is in it.
+    """
     try:
         *lines, _ = path.read_bytes().split(b"\n")
-    except OSError as error:
-        raise InputError(
-            f"cannot be read: {error.strerror}", place=str(path), remedy="name another push"
+    except PermissionError as error:
+        raise EnvironmentLack(
+            f"the journal cannot be read: {error.strerror}",
+            place=str(path),
+            remedy="do this as the user who pushed, or have them let you read it",
         ) from None
+    except OSError as error:
+        return Sound((), f"cannot be read: {error.strerror}")
     records: list[Record] = []
     previous = _NOTHING
     for number, text in enumerate(lines):
         line = text + b"\n"
+        altered = Sound(tuple(records), f"line {number + 1} is not as it was written")
         try:
             record = Record.model_validate_json(line)
         except ValidationError:
-            raise _altered(path, number) from None
+            return altered
         if (record.number, record.previous, _line(record)) != (number, previous, line):
-            raise _altered(path, number)
+            return altered
         records.append(record)
         previous = _digest(line)
-    return tuple(records)
+    return Sound(tuple(records), "" if records else "has no whole line")
 
 
-def _altered(path: Path, number: int) -> InputError:
-    return InputError(
-        "is not as it was written",
-        place=f"{path}:{number + 1}",
-        remedy="look at what the devices hold: the journal does not tell any more",
-    )
+def read_journal(path: Path) -> tuple[Record, ...]:
+    """Every record that was written whole. Raises InputError for a journal that was altered."""
+    found = sound_part(path)
+    if found.wrong:
+        raise InputError(
+            found.wrong,
+            place=str(path),
+            remedy="the devices still tell what they hold: pcg push --unwind asks them first",
+        )
+    return found.records
 
 
 def _line(record: Record) -> bytes:

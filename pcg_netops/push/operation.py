@@ -14,22 +14,22 @@ from pathlib import Path
 from pcg_netops.confined import require_inside
 from pcg_netops.design.devices import design
 from pcg_netops.design.steering import find_stage, stages
-from pcg_netops.diff import ChangeSet, load, save
+from pcg_netops.diff import ChangeSet
 from pcg_netops.errors import EnvironmentLack, InputError, PcgError, PushError
 from pcg_netops.inventory.nornir import Extras
 from pcg_netops.inventory.workspace import Workspace
 from pcg_netops.push.approval import Approvals
+from pcg_netops.push.damaged import LOST, require_beginning, require_named, whole
 from pcg_netops.push.driver import Change, Facts, planned
 from pcg_netops.push.engine import GUARD_S, Push, Timing, Waves
 from pcg_netops.push.fleet import Fleet
+from pcg_netops.push.folder import JOURNAL, begun, change_of, lost, reopened, shown
 from pcg_netops.push.gate import Health, planned_sessions
-from pcg_netops.push.journal import Act, Beginning, Journal, Log, Record, read_journal
+from pcg_netops.push.journal import Act, Beginning, Journal, Log, Record, Sound, sound_part
 from pcg_netops.push.lock import locked
 from pcg_netops.push.secrets import Secrets
 from pcg_netops.push.survey import Holds, settled, survey
 from pcg_netops.push.watcher import PushFailed, Stopped, Watcher, listed
-
-_CHANGE, _JOURNAL = "change.json", "journal.jsonl"
 
 
 @dataclass(frozen=True)
@@ -118,21 +118,26 @@ class Operation:
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S-%fZ}"
         with self._alone(name):
             if unfinished := self._unfinished():
+                folder, found = unfinished
+                wrong = f"its journal does not tell how it ended: {found.wrong}"
                 raise PushError(
-                    "was broken off, or left devices that are not all in one state",
-                    place=str(unfinished),
-                    remedy="first: pcg push --resume, or pcg push --unwind",
+                    wrong
+                    if found.wrong
+                    else "was broken off, or left devices that are not all in one state",
+                    place=str(folder / JOURNAL),
+                    remedy="first: pcg push --resume, or pcg push --unwind;"
+                    " both ask the devices what they hold",
                 )
             folder = self._folder / name
-            folder.mkdir(parents=True)
-            save(change, folder / _CHANGE)
-            with closing(Journal(folder / _JOURNAL)) as journal:
-                push = self._push(change, waves, name, timer_s, journal)
+            push = self._push(change, waves, name, timer_s, Log())
+            with begun(folder, change) as journal:
+                push.log = journal
                 with _ended(push, journal):
                     journal.begin(_beginning(change, waves, allowed, timer_s))
+                    shown(folder)
                     push.preflight()
                     push.run()
-        return folder / _JOURNAL
+        return folder / JOURNAL
 
     def resume(self) -> Path:
         """Go on with the push that was broken off, from what each device holds now.
@@ -161,9 +166,12 @@ class Operation:
             push.run()
         return journal
 
-    def unwind(self) -> Path:
-        """Put back every device of that push. Raises PushFailed if that fails."""
-        with self._again(Act.UNWIND) as (push, journal):
+    def unwind(self, selection: Selection | None = None) -> Path:
+        """Put back every device of that push. Raises PushFailed if that fails.
+
+        `selection` says which those are, where its journal was damaged and does not tell any more.
+        """
+        with self._again(Act.UNWIND, selection) as (push, journal):
             failed = push.undo(PushError("unwound", place="unwind"))
             if set(push.holds.values()) != {Holds.BASE}:
                 raise failed
@@ -174,9 +182,9 @@ class Operation:
         if not reason.strip():
             raise InputError("giving up a push needs a reason", remedy="say what was done")
         with self._alone("abandon"):
-            folder = self._to_go_on_with()
-            path = folder / _JOURNAL
-            with closing(Journal(path, read_journal(path))) as journal:
+            folder, found = self._to_go_on_with()
+            path = folder / JOURNAL
+            with closing(reopened(path, found, found.beginning)) as journal:
                 journal.after(Act.END, note=f"abandoned: {reason.strip()}")
         return path
 
@@ -185,16 +193,27 @@ class Operation:
         self._fleet.close()
 
     @contextmanager
-    def _again(self, act: Act) -> Iterator[tuple[Push, Path]]:
+    def _again(self, act: Act, selection: Selection | None = None) -> Iterator[tuple[Push, Path]]:
         """The push that was broken off, with what its devices hold now."""
         with self._alone(act):
-            folder = self._to_go_on_with()
-            path = folder / _JOURNAL
-            records = read_journal(path)
-            beginning, change = records[0].beginning, load(folder / _CHANGE)
-            if beginning is None or change.digest != beginning.digest:
-                raise InputError("is not the change set that was pushed", place=str(folder))
-            with closing(Journal(path, records)) as journal:
+            folder, found = self._to_go_on_with()
+            path = folder / JOURNAL
+            beginning, change = found.beginning, change_of(folder)
+            if act is Act.RESUME:
+                require_beginning(beginning, path)
+            unknown = beginning is None or beginning.allowed == LOST
+            if selection and not unknown:
+                raise InputError(
+                    "the journal tells which devices were changed: no others are put back",
+                    place=str(path),
+                    remedy="leave out --limit",
+                )
+            if beginning is None or (unknown and selection):
+                waves = selection.of(change) if selection else whole(change)
+                beginning = _beginning(change, waves, LOST, GUARD_S)
+            if change.digest != beginning.digest:
+                raise lost(folder, "is not the change set that was pushed")
+            with closing(reopened(path, found, beginning)) as journal:
                 push = self._push(change, beginning.waves, folder.name, beginning.timer_s, journal)
                 journal.before(act, note=f"{getpass.getuser()} on {socket.gethostname()}")
                 self._watch.say(f"asking what {listed(list(push.changes))} hold")
@@ -203,6 +222,8 @@ class Operation:
                 for name, holds in push.holds.items():
                     self._watch.device(name, holds.words)
                 with _ended(push, journal):
+                    if unknown and not selection:
+                        require_named(push.holds, push.waves)
                     yield push, path
 
     @contextmanager
@@ -241,20 +262,21 @@ class Operation:
         timing = self._timing or Timing(timer_s, revert_s=timer_s + 60)
         return Push(self._fleet, changes, waves, self._watch, log, timing, health)
 
-    def _unfinished(self) -> Path | None:
-        """The journal of the latest push, unless that ended with all devices in one state."""
-        for folder in sorted(self._folder.glob("*"), reverse=True):
-            if (folder / _JOURNAL).exists() and (records := read_journal(folder / _JOURNAL)):
-                return None if _is_over(records[-1]) else folder / _JOURNAL
-        return None
+    def _unfinished(self) -> tuple[Path, Sound] | None:
+        """The folder of the latest push and its journal, unless all devices are in one state."""
+        latest = max(self._folder.glob("[0-9]*Z"), default=None)
+        if latest is None:
+            return None
+        found = sound_part(latest / JOURNAL)
+        return None if not found.wrong and _is_over(found.records[-1]) else (latest, found)
 
-    def _to_go_on_with(self) -> Path:
+    def _to_go_on_with(self) -> tuple[Path, Sound]:
         unfinished = self._unfinished()
         if unfinished is None:
             raise InputError(
                 "no push was broken off", place=str(self._folder), remedy="start one: pcg push FILE"
             )
-        return unfinished.parent
+        return unfinished
 
 
 def _is_over(record: Record) -> bool:
