@@ -116,6 +116,12 @@ def _cause(error: Exception) -> Exception:
     return error.__context__ if isinstance(error.__context__, SSHException) else error
 
 
+def _no_way_left(error: Exception) -> bool:
+    """Whether the device answered, and nothing that we have lets us in."""
+    none = "No authentication methods available" in str(error)  # no key, agent or password at all
+    return none or isinstance(error, NetmikoAuthenticationException | AuthenticationException)
+
+
 def _words(error: Exception) -> str:
     """What went wrong, without Netmiko's advice for programmers."""
     error = _cause(error)
@@ -131,7 +137,9 @@ def _remedy(name: str, error: Exception) -> str:
         return "find out why; take the old key out of your known_hosts only if the device is new"
     if "not found in known_hosts" in said:
         return f"compare its key with what the device shows on its console: pcg hosts trust {name}"
-    if isinstance(error, NetmikoAuthenticationException | AuthenticationException):
+    if "encrypted" in said:
+        return "hand it to the SSH agent by ssh-add, and leave 'key_file' out of its login"
+    if _no_way_left(error):
         return "check user name and 'login' in hosts.yaml, the keys in ~/.ssh and of the agent"
     if isinstance(error, NetmikoTimeoutException | OSError | EOFError):
         return "check the address and the way there"

@@ -55,12 +55,25 @@ def _credentials(workspace: Workspace, login: Login) -> Callable[[], dict[str, A
         value = looked_up({k: v for k, v in references.items() if v}, workspace.root)
         found: dict[str, Any] = {name: value(name) for name, where in references.items() if where}
         if login.key_file:
-            found["key_file"] = str(workspace.root / Path(login.key_file).expanduser())
+            found["key_file"] = str(_readable(workspace.root / Path(login.key_file).expanduser()))
         # With a password or a key of its own, no other key is shown to the device.
         alone = login.password is not None or login.key_file is not None
         return found | {"look_for_keys": not alone, "allow_agent": not alone}
 
     return credentials
+
+
+def _readable(key: Path) -> Path:
+    """The file of a private key. Raises InputError, where Netmiko would say that TCP failed."""
+    try:
+        key.open("rb").close()
+    except OSError as error:
+        raise InputError(
+            f"the private key cannot be read: {error.strerror}",
+            place=str(key),
+            remedy="correct 'key_file' in hosts.yaml, or put the key there",
+        ) from None
+    return key
 
 
 def through(command: str) -> socket.socket:
