@@ -10,9 +10,10 @@ from pathlib import Path
 
 from pcg_netops.diff import ChangeSet
 from pcg_netops.errors import InputError
-from pcg_netops.push.engine import PushFailed, Waves
+from pcg_netops.push.engine import Waves
 from pcg_netops.push.journal import Beginning
 from pcg_netops.push.survey import Holds
+from pcg_netops.push.watcher import PushFailed
 
 LOST = "not known: the journal was damaged"
 
