@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from pcg_netops.diff.iosxe.orders import commands
-from pcg_netops.diff.iosxe.router import Router
+from pcg_netops.diff.iosxe.reading import read
 from pcg_netops.diff.iosxe.safety import hazards
 from pcg_netops.diff.ways import BothWays
 
 
 def standard(text: str) -> str:
     """The configuration in the standard form, which is the same where the meaning is."""
-    return Router(text.splitlines()).text()
+    return read(text).text()
 
 
 def both_ways(old: str, new: str) -> BothWays:
     """The commands from one configuration to the other and back, walked through."""
-    before, after = Router(old.splitlines()), Router(new.splitlines())
+    before, after = read(old), read(new)
     base, intended = before.text(), after.text()
     if base == intended:
         return BothWays(base, intended)
     there, back = commands(before, after), commands(after, before)
     walked = before.again(after.negatives)
-    wrong: list[str] = []
+    # A process of another number is another router's, or somebody's mistake: a person decides.
+    wrong = [
+        f"remediation: takes away `{line}`, the device's own BGP process: mend its number by hand"
+        for line in before.top
+        if line.startswith("router bgp ") and line not in after.top
+    ]
     ends = (("remediation", there, intended, after), ("back-out", back, base, before))
     for way, lines, text, end in ends:
         wrong += [f"{way}, {hazard}" for hazard in hazards(walked, end, lines)]

@@ -91,7 +91,7 @@ DEFINITIONS = (
 # What the device prints about itself, and modes' ends, which say nothing.
 SILENT = re.compile(
     r"!|end$|exit|Building configuration|Current configuration|version \d|boot-(start|end)-marker"
-    r"|ntp clock-period|do |configure "
+    r"|ntp clock-period|bgp asnotation dot$|do |configure "
 )
 # A line that says no more than its absence would, by the first word of its section.
 DEFAULTS = {"interface": re.compile(r"no ip address$"), "route-map": re.compile(r"continue$")}

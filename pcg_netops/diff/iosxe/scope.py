@@ -13,6 +13,7 @@ from pcg_netops.diff.iosxe.language import (
     Tree,
     single,
 )
+from pcg_netops.diff.iosxe.reading import read
 from pcg_netops.diff.iosxe.router import Router
 
 _MARKER = re.compile(r"(?:\d )?pcg_secret_[a-z0-9-]+_")
@@ -24,8 +25,8 @@ def managed(running: str, renderings: Sequence[str]) -> str:
     All else is somebody else's: accounts, licences, certificates, other VRFs' routes. A secret that
     a rendering names is taken as that one, whatever the device holds and however it salts it.
     """
-    router = Router(running.splitlines())
-    known = [Router(text.splitlines()) for text in renderings]
+    router = read(running)
+    known = [read(text) for text in renderings]
     _scope(router, router.top, [k.top for k in known], "")
     for header in [h for h in router.access_lists if not OWNED.match(h)]:
         if not any(header in k.access_lists for k in known):

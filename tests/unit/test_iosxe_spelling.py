@@ -1,0 +1,95 @@
+"""What a device prints in its own words means what we render."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pcg_netops.diff.iosxe.change import both_ways, standard
+from pcg_netops.diff.iosxe.scope import managed
+from pcg_netops.diff.iosxe.spelling import _PORTS, as_we_write
+from pcg_netops.errors import InputError
+
+NAMED = [(protocol, name, number) for protocol, t in _PORTS.items() for name, number in t.items()]
+
+
+@pytest.mark.parametrize(("protocol", "name", "number"), NAMED)
+def test_a_port_by_name_is_the_port_by_number(protocol: str, name: str, number: str) -> None:
+    for entry in (
+        "permit {p} any host 192.0.2.1 eq {n}",
+        "10 deny {p} any eq {n} any log",
+        "no 20 permit {p} any range {n} 65535 any established",
+        "permit {p} any any neq {n}",
+        "permit {p} any eq {n} any eq {n} log-input",
+    ):
+        assert as_we_write(entry.format(p=protocol, n=name)) == entry.format(p=protocol, n=number)
+
+
+def test_a_name_means_nothing_for_another_protocol() -> None:
+    assert as_we_write("permit udp any any eq www") == "permit udp any any eq www"
+    assert as_we_write("remark permit tcp any any eq www") == "remark permit tcp any any eq www"
+
+
+@given(number=st.integers(65536, 2**32 - 1))
+def test_an_as_number_with_a_dot_is_that_number(number: int) -> None:
+    dotted = f"{number >> 16}.{number & 0xFFFF}"
+    for line in ("router bgp {}", "neighbor 192.0.2.1 remote-as {}", "set as-path prepend {} {}"):
+        assert as_we_write(line.format(dotted, dotted)) == line.format(number, number)
+    assert as_we_write("neighbor 192.0.2.1 description 1.2") == "neighbor 192.0.2.1 description 1.2"
+
+
+VTY = " login local\n transport input ssh\n access-class management in\n"
+
+
+@given(cuts=st.sets(st.integers(1, 15)))
+def test_terminal_lines_are_compared_by_what_they_cover(cuts: set[int]) -> None:
+    firsts = [0, *sorted(cuts)]
+    lasts = [*(first - 1 for first in firsts[1:]), 15]
+    parts = [
+        f"line vty {first} {last}" if first != last else f"line vty {first}"
+        for first, last in zip(firsts, lasts, strict=True)
+    ]
+    printed = "!\n".join(f"{part}\n{VTY}" for part in parts)
+    assert standard(f"hostname r1\n{printed}!\nend\n") == standard(
+        f"hostname r1\nline vty 0 15\n{VTY}!\nend\n"
+    )
+
+
+def test_lines_that_differ_stay_apart() -> None:
+    text = f"line vty 0 4\n{VTY}line vty 5 15\n transport input none\n"
+    assert "line vty 5 15" in standard(text)
+
+
+BANNERS = st.lists(st.text("ab .#", max_size=8), min_size=1, max_size=4).map("\n".join)
+
+
+@given(held=BANNERS, named=st.sampled_from(["login", "motd", "exec"]))
+def test_a_banner_that_is_replaced_comes_back(held: str, named: str) -> None:
+    running = f"hostname r1\nbanner {named} ^C{held}^C\nend\n"
+    rendered = f"hostname r1\nbanner {named} ^CAuthorised use only.^C\nend\n"
+    base = managed(running, [rendered])
+    found = both_ways(base, rendered)
+    assert found.wrong == ()
+    assert "no banner" not in "\n".join(found.back_out)
+    meant = f"banner {named} ^C{held}^C".splitlines()
+    assert [line.rstrip() for line in found.back_out] == [line.rstrip() for line in meant]
+
+
+@pytest.mark.parametrize("setting", ["ip domain name", "logging facility", "clock timezone"])
+def test_whatever_a_rendering_replaces_comes_back(setting: str) -> None:
+    base = managed(f"{setting} old 1\nend\n", [f"{setting} new 2\nend\n"])
+    assert both_ways(base, f"{setting} new 2\nend\n").back_out == (f"{setting} old 1",)
+
+
+def test_the_devices_own_bgp_process_is_not_taken_away() -> None:
+    found = both_ways("router bgp 64999\n", "router bgp 304.304\n")
+    assert found.wrong == (
+        "remediation: takes away `router bgp 64999`, the device's own BGP process: mend its number"
+        " by hand",
+    )
+
+
+def test_what_no_device_can_have_is_an_error() -> None:
+    with pytest.raises(InputError, match="duplicate sequence number 10 in ip access-list"):
+        standard("ip access-list extended a\n 10 permit ip any any\n 10 deny ip any any\n")
