@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
 from itertools import pairwise
 
@@ -41,6 +42,7 @@ def cross_check(sources: Sources) -> Iterator[InputError]:
     """Every contradiction within and between the files."""
     network, services = sources.network[1], sources.services[1]
     yield from check_network(*sources.network)
+    yield from _check_groups(sources)
     yield from _check_hosts(sources)
     yield from _check_ports(sources)
     yield from _check_overlaps(sources)
@@ -89,6 +91,30 @@ def _check_hosts(sources: Sources) -> Iterator[InputError]:
             )
         else:
             seen[entry.hostname] = name
+
+
+def lineage(entry: Entry, groups: Mapping[str, Entry]) -> Iterator[Entry]:
+    """The groups of a host or group as Nornir looks through them: each, then its own groups."""
+    for name in entry.groups:
+        yield groups[name]
+        yield from lineage(groups[name], groups)
+
+
+def _check_groups(sources: Sources) -> Iterator[InputError]:
+    """Groups of groups, which Nornir follows without end where they lead back."""
+    file, groups = sources.groups
+    for name, entry in groups.items():
+        for index, group in enumerate(entry.groups):
+            yield from dangling(file, "group", group, groups, name, "groups", index)
+    try:
+        TopologicalSorter({name: entry.groups for name, entry in groups.items()}).prepare()
+    except CycleError as error:
+        ring = error.args[1]
+        yield contradiction(
+            f"groups contain each other: {' in '.join(ring)}",
+            place=file.place(ring[-1], "groups"),
+            remedy="; ".join(f"{name} is at {file.place(name)}" for name in dict.fromkeys(ring)),
+        )
 
 
 def _check_ports(sources: Sources) -> Iterator[InputError]:

@@ -13,6 +13,7 @@ from pcg_netops.errors import InputError, InputErrors
 from pcg_netops.files import write_whole
 from pcg_netops.inventory.compose import Key, Mark
 from pcg_netops.inventory.edit import Editor, flow
+from pcg_netops.inventory.wording import in_our_words
 from pcg_netops.inventory.workspace import Reading, read_workspace
 from pcg_netops.inventory.yamlfile import YamlFile, follows, network_remedy, read_text, read_yaml
 
@@ -145,7 +146,7 @@ class Target:
                 name = str(item["loc"][0]) if item["loc"] else ""
                 where = ".".join(str(part) for part in item["loc"])
                 missing = item["type"] == "missing"
-                said = item["msg"].removeprefix("Value error, ")
+                said = in_our_words(item)
                 yield InputError(
                     f"'{entry.name}' has no '{where}'"
                     if missing

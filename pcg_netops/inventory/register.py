@@ -41,7 +41,7 @@ _DIRECTIONS = {
     **dict.fromkeys(("in", "inbound", "incoming"), "in"),
     **dict.fromkeys(("both", "in/out", "out/in", "bidirectional"), "both"),
 }
-_TRAFFIC = re.compile(r"(?P<protocol>[A-Za-z]+)[ /:]*(?P<ports>[0-9][0-9 -]*)")
+_TRAFFIC = re.compile(r"(?P<protocol>[A-Za-z]+)[\s/:]*(?P<ports>[0-9][0-9\s\N{EN DASH}-]*)")
 _LISTED = re.compile(r"[,;\n]+")
 _FIRST_ROWS = 50  # a heading may stand below a title, but not further down
 
@@ -163,7 +163,12 @@ def _entry(table: Table, row: Row, columns: Mapping[str, int], width: int) -> En
             place=place,
             remedy=f"write '{better}'" if re.match("[a-z]", better) else f"write {remedy}",
         ) from None
-    fields = dict(_fields(cells))
+    try:
+        fields = dict(_fields(cells))
+    except _TwoReadings as found:
+        column = columns.get("ports", columns.get("traffic", columns["name"]))
+        said, remedy = found.args
+        raise InputError(said, place=table.place(row, column), remedy=remedy) from None
     places = {
         field: table.place(row, columns[column])
         for field in fields
@@ -224,5 +229,15 @@ def _product(protocols: list[str], ports: list[str]) -> list[dict[str, Any]]:
 
 
 def _ports(text: str) -> int | str:
-    text = text.replace(" ", "")
+    """A port or a range. Raises _TwoReadings for what is one port or several."""
+    text = re.sub(r"\s*[-\N{EN DASH}]\s*", "-", text.strip())
+    if re.search(r"[0-9]\s+[0-9]", text):
+        raise _TwoReadings(
+            f"'{text:.60}' can be one port or several",
+            f"write {'; '.join(text.split())} for several, {''.join(text.split())} for one",
+        )
     return int(text) if re.fullmatch("[0-9]{1,5}", text) else text
+
+
+class _TwoReadings(Exception):
+    """A cell that says one thing or another, and what to write for each."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -221,7 +222,20 @@ def _cell(cell: Any, is_formula: bool) -> tuple[str, str]:
         return f"holds the date or time {value}: format the cell as text", ""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        shown = _shown_otherwise(value, str(cell.number_format))
+        if shown:
+            return f"holds {value} and shows {shown}: format the cell as text", ""
     return "", str(value).strip()
+
+
+def _shown_otherwise(value: float, form: str) -> str:
+    """How a number's format makes people read another one; "" if it does not."""
+    if "%" in form:
+        return f"{value * 100:g}%"
+    if re.search(r"[#0],[#0]", form) and abs(value) >= 1000:
+        return f"{value:,}"
+    return ""
 
 
 def _letters(column: int) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pcg_netops.confined import require_all_inside
 from pcg_netops.errors import InputError, InputErrors
-from pcg_netops.inventory.checks import Sources, cross_check
+from pcg_netops.inventory.checks import Sources, cross_check, lineage
 from pcg_netops.inventory.yamlfile import YamlFile, did_you_mean, read_yaml
 from pcg_netops.model.cutover import Cutover
 from pcg_netops.model.hosts import Entries, Entry
@@ -157,8 +157,8 @@ def read_workspace(root: Path, instead: Mapping[str, str] | None = None) -> Read
 
 
 def _merge(host: Entry, groups: dict[str, Entry], defaults: Entry) -> Entry:
-    """Nornir's precedence: the host, then its groups in order, then the defaults."""
-    sources = [host, *(groups[name] for name in host.groups), defaults]
+    """Nornir's precedence: the host, its groups, each before its own groups, then the defaults."""
+    sources = [host, *lineage(host, groups), defaults]
     values = {
         field: next(
             (value for entry in sources if (value := getattr(entry, field)) is not None), None

@@ -16,6 +16,7 @@ from yaml.error import MarkedYAMLError, YAMLError
 
 from pcg_netops.errors import InputError, InputErrors
 from pcg_netops.inventory.compose import Key, Mark, compose
+from pcg_netops.inventory.wording import in_our_words
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -77,7 +78,12 @@ class YamlFile:
         place = self.place(*path)
         field = ".".join(str(part) for part in path)
         if item["type"] == "extra_forbidden":
-            remedy = did_you_mean(str(path[-1]), _field_names(model))
+            known = _field_names(model)
+            remedy = (
+                f"it belongs elsewhere: see {guide}"
+                if path[-1] in known
+                else did_you_mean(str(path[-1]), known)
+            )
             return InputError(f"unknown field '{field}'", place=place, remedy=remedy, code="PCG010")
         if item["type"] == "missing":
             return InputError(
@@ -94,7 +100,7 @@ class YamlFile:
                 remedy="write fields as 'name: value', one on each line",
                 code="PCG012",
             )
-        said = item["msg"].removeprefix("Value error, ")
+        said = in_our_words(item)
         return InputError(
             f"{what}: {said} (got {item['input']!r:.60})",
             place=place,

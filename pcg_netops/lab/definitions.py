@@ -330,7 +330,7 @@ class Settings(Part):
 class Topology(Part):
     """A whole topology file."""
 
-    name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._-]*$")]
+    name: Annotated[str, BeforeValidator(_as_text), Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._-]*$")]
     prefix: Annotated[str | None, Field(pattern=r"^([a-zA-Z0-9][a-zA-Z0-9._-]*|__lab-name)?$")] = (
         None
     )

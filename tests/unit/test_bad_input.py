@@ -87,7 +87,7 @@ MISTAKES = [
         AUTHENTICATED,
         AUTHENTICATED + "management:\n  banner: 'Welcome ^C'\n",
         "banner",
-        "'management.banner': String should match pattern '^[A-Za-z0-9 .,:()-]{1,200}$'"
+        "'management.banner': has not the form ^[A-Za-z0-9 .,:()-]{1,200}$"
         " (got 'Welcome ^C')" + FIELD_HELP,
     ),
     Wrong(
@@ -190,7 +190,7 @@ MISTAKES = [
         "10.20.0.32/28",
         "10.20.0.33/28",
         "health: 10.20.0.33/28",
-        "'nodes.cloud-south.nat.health': Input is not a valid IPv4 network (got '10.20.0.33/28')"
+        "'nodes.cloud-south.nat.health': is no IPv4 network (got '10.20.0.33/28')"
         "\n  remedy: did you mean '10.20.0.32/28'?",
     ),
     Wrong(
@@ -314,7 +314,7 @@ MISTAKES = [
         "health: {title: Health network}",
         "health: {title: Health network, ipv6: allowed}",
         "ipv6: allowed",
-        "'domains.health.ipv6': Input should be 'forbidden' (got 'allowed')" + FIELD_HELP,
+        "'domains.health.ipv6': 'forbidden' is expected (got 'allowed')" + FIELD_HELP,
     ),
     Wrong(
         SERVICES,

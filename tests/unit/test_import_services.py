@@ -273,16 +273,15 @@ def test_every_row_that_cannot_be_taken_is_named_at_once(workspace: Path, pcg: P
         ),
         ("r.csv:3:3: 'tv' has no 'owner'", "fill it in"),
         (
-            "r.csv:3:8: 'prefix' of 'tv': Input is not a valid IPv4 network (got '10.2.0.65/28')",
+            "r.csv:3:8: 'prefix' of 'tv': is no IPv4 network (got '10.2.0.65/28')",
             "did you mean '10.2.0.64/28'?",
         ),
         *(
             (f"r.csv:4:{place}", "see docs/workspace.md for what it takes")
             for place in (
-                "5: 'direction' of 'radio': Input should be 'out', 'in' or 'both' (got 'sideways')",
-                "6: 'traffic.0' of 'radio': Input should be a valid dictionary or instance of"
-                " Traffic (got 'icmp')",
-                "9: 'criticality' of 'radio': Input should be less than or equal to 3 (got 9)",
+                "5: 'direction' of 'radio': 'out', 'in' or 'both' is expected (got 'sideways')",
+                "6: 'traffic.0' of 'radio': fields are expected, as 'name: value' (got 'icmp')",
+                "9: 'criticality' of 'radio': is to be at most 3 (got 9)",
                 "10: 'max_outage' of 'radio': is not a duration such as 300 ms, 1 s, 15 min or 1 h"
                 " (got 'an hour')",
             )
