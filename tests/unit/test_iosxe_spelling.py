@@ -93,3 +93,33 @@ def test_the_devices_own_bgp_process_is_not_taken_away() -> None:
 def test_what_no_device_can_have_is_an_error() -> None:
     with pytest.raises(InputError, match="duplicate sequence number 10 in ip access-list"):
         standard("ip access-list extended a\n 10 permit ip any any\n 10 deny ip any any\n")
+
+
+ON = ("ip http server", "ip http secure-server", "service pad", "cdp run", "ip source-route")
+
+
+@given(held=st.sets(st.sampled_from(ON)), off=st.sets(st.sampled_from(ON), min_size=1))
+def test_what_a_device_has_switched_on_is_switched_off_and_on_again(
+    held: set[str], off: set[str]
+) -> None:
+    running = "hostname r1\n" + "".join(f"{line}\n" for line in sorted(held)) + "end\n"
+    rendered = "hostname r1\n" + "".join(f"no {line}\n" for line in sorted(off)) + "end\n"
+    found = both_ways(managed(running, [rendered]), rendered)
+    assert found.wrong == ()
+    assert {f"no {line}" for line in held & off} <= set(found.remediation)
+    assert held & off <= set(found.back_out)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "interface Gi1\n description {}\n",
+        "router bgp 1\n neighbor 192.0.2.1 description {}\n",
+        "ip prefix-list a description {}\nip prefix-list a seq 5 permit 192.0.2.0/24\n",
+    ],
+)
+def test_a_text_of_people_comes_back_as_it_was(line: str) -> None:
+    held, wanted = line.format("two  spaces\tand a tab"), line.format("ours")
+    found = both_ways(managed(held, [wanted]), wanted)
+    assert found.wrong == ()
+    assert "two  spaces\tand a tab" in "\n".join(found.back_out)

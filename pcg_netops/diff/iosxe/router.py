@@ -22,7 +22,7 @@ from pcg_netops.diff.iosxe.language import (
     references,
     single,
 )
-from pcg_netops.diff.iosxe.spelling import as_we_write, ranges_joined
+from pcg_netops.diff.iosxe.spelling import as_we_write, ranges_joined, words_of
 
 _ACCESS_LIST = re.compile(r"ip access-list (?:extended|standard) (\S+)$")
 _RESEQUENCE = re.compile(r"ip access-list resequence (\S+) (\d+) (\d+)$")
@@ -86,7 +86,7 @@ class Router:
         """Take one command; what it touched. Raises Rejected for what a device would not take."""
         if self._banner is not None:
             return self._banner_line(line)
-        text = as_we_write(" ".join(line.split()))
+        text = as_we_write(words_of(line))
         if not text or SILENT.match(text):
             return ()
         indent = len(line) - len(line.lstrip())

@@ -102,4 +102,15 @@ def _fill(parent: HConfig | HConfigChild, tree: Tree) -> None:
 
 
 def _commands(tree: HConfig | HConfigChild) -> list[Command]:
-    return [Command(child.text, _commands(child)) for child in tree.children]
+    texts = [child.text for child in tree.children]
+
+    def is_entered(default: str) -> bool:
+        """Whether what goes back to its default is switched on here: that is enough."""
+        setting = default.removeprefix("default ")
+        return any(text == setting or text.startswith(f"{setting} ") for text in texts)
+
+    return [
+        Command(child.text, _commands(child))
+        for child in tree.children
+        if not (child.text.startswith("default ") and is_entered(child.text))
+    ]

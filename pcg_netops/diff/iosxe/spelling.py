@@ -44,6 +44,18 @@ _VTY = re.compile(r"line vty (\d+)(?: (\d+))?$")
 _OTHER_WORDS = frozenset(["log", "log-input", "established", "fragments", "dscp", "precedence"])
 
 
+# What people write there is kept as it is.
+_FREE = re.compile(r"(.*?\b(?:description|remark|snmp-server (?:location|contact)))\s+(.*)")
+
+
+@lru_cache(maxsize=1 << 16)
+def words_of(line: str) -> str:
+    """A command with one space between its words, but for a text of people's own."""
+    text = line.strip()
+    free = _FREE.fullmatch(text) if "  " in text or "\t" in text else None
+    return f"{' '.join(free[1].split())} {free[2]}" if free else " ".join(text.split())
+
+
 @lru_cache(maxsize=1 << 16)
 def as_we_write(text: str) -> str:
     """A command in our words; the same one for every spelling that a device knows of it."""
