@@ -29,7 +29,10 @@ from pcg_netops.push.lines import CommandLine, Dialect, check_sendable
 DIALECT = Dialect(
     comment="!",
     prompt=re.compile(r"[\w.\-]{1,64}(?:\([^()\s]{1,40}\))?[#>]"),
-    accompaniment=None,
+    # Of `exec prompt timestamp`, before the answer to each command.
+    accompaniment=re.compile(
+        r"Load for five secs: .*|Time source is .*|No time source,? .*|[*.]?\d\d:\d\d:\d\d\.\d+ .*"
+    ),
     # What is not said with a percent sign, and questions: nothing that we send should be asked
     # about. Some notices begin with a percent sign as well.
     refusal=re.compile(

@@ -79,7 +79,10 @@ class CommandLine:
         text = ""
         while not _SOME_PROMPT.fullmatch(text.rpartition("\n")[2]):
             text += self._read(lambda _: "the log-in", text)
-        self.prompt = text.rpartition("\n")[2]
+        last = text.rpartition("\n")[2]
+        # A greeting that does not end its line stands before the first prompt, and no other.
+        prompt = re.search(f"(?:{self._dialect.prompt.pattern})\\Z", last)
+        self.prompt = prompt[0] if prompt else last
         self.run(*settings)
 
     def run(self, *commands: str) -> list[str]:

@@ -200,8 +200,17 @@ class Linux:
         self._shell.run(f"sh {self._guard} arm {seconds:d}")
 
     def apply(self, change: Change, seconds: int) -> None:
-        for delivery, path, _ in self._uploaded(change.files):
-            self._shell.run(delivery.apply.format(file=shlex.quote(path)))
+        """What is judged is what runs.
+
+        frr-reload.py of FRR 8.4 ends with 1 where an entry of a community list has changed under
+        its number, though all is there: it takes away the old entry, which has gone already.
+        """
+        for delivery, path, artifact in self._uploaded(change.files):
+            try:
+                self._shell.run(delivery.apply.format(file=shlex.quote(path)))
+            except PushError:
+                if self.broken or self._compared({artifact.name: artifact}, ""):
+                    raise
 
     def extend(self, change: Change, seconds: int) -> None:
         self._shell.run(f"sh {self._guard} extend {seconds:d}")

@@ -41,6 +41,8 @@ class FakeIosXe(FakeDevice):
         text = f"hostname {hostname or name}\n" + (_ARCHIVE if archive else "") + startup
         self.startup = load(text)
         self.enable_secret = enable_secret
+        self.motd = ""  # before the first prompt
+        self.stamps = False  # as `exec prompt timestamp`
         self.restart()
 
     def restart(self) -> None:
@@ -102,6 +104,13 @@ class FakeIosXe(FakeDevice):
         await _Shell(self, terminal).run()
 
 
+# What `exec prompt timestamp` adds.
+_STAMP = (
+    "Load for five secs: 1%/0%; one minute: 2%; five minutes: 2%\n"
+    "Time source is NTP, 11:02:33.123 UTC Thu Nov 26 2026\n\n"
+)
+
+
 def _shown(tree: Section) -> str:
     return "\n".join([*tree.lines(), "end", ""])
 
@@ -121,7 +130,7 @@ class _Shell:
 
     async def run(self) -> None:
         terminal = self._terminal
-        terminal.write("\n")
+        terminal.write(f"\n{self._device.motd}")
         while True:
             text, fault = await terminal.line(self._prompt)
             words = " ".join(text.split())
@@ -130,6 +139,8 @@ class _Shell:
             if fault and fault.kind is Kind.REJECT:
                 terminal.write(str(invalid(text, self._prompt)))
             elif self._editor is None:
+                if self._device.stamps and words and not words.startswith("!"):
+                    terminal.write(_STAMP)
                 if words in ("exit", "logout", "quit"):
                     return
                 await self._execute(words, fault)

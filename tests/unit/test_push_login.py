@@ -188,3 +188,18 @@ def test_a_device_is_reached_through_a_jump_host(
         _push(workspace, router, config)
     assert not router.pending
     assert router.saved_text == router.running_text
+
+
+@pytest.mark.parametrize("motd", ["Authorised use only. ", "Line one\nLine two# ", "\n\nWelcome: "])
+@pytest.mark.parametrize("stamps", [False, True], ids=["", "exec prompt timestamp"])
+def test_a_greeting_without_end_and_stamps_before_answers_stop_no_push(
+    router: FakeIosXe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, motd: str, stamps: bool
+) -> None:
+    monkeypatch.setenv("ROUTER_PASSWORD", PASSWORD)
+    router.motd, router.stamps = motd, stamps
+    login = Login(password="env:ROUTER_PASSWORD")
+    workspace = _network(tmp_path, "127.0.0.1", router.port, login)
+    _trust(workspace, router)
+    _push(workspace, router, tmp_path / "none")
+    assert not router.pending
+    assert router.saved_text == router.running_text
