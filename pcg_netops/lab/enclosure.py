@@ -282,21 +282,32 @@ def _open_tun() -> None:
 def _hand_over(folder: Path, user: int) -> None:
     """Cover a folder with files of root's alone, such as a node's secrets, by a copy for the lab.
 
-    What a link in it leads to is not handed over.
+    Links stay links: what they lead to is not handed over.
     """
-    if not folder.is_dir():
+    if not folder.is_dir() or _is_readable(folder):
         return
-    private = [path for path in folder.iterdir() if not path.lstat().st_mode & 0o004]
-    copies = {path.name: content for path in private if (content := _content(path)) is not None}
-    if copies:
-        kept = {path.name: _content(path) for path in folder.iterdir() if path.name not in copies}
-        mount("tmpfs", str(folder), "tmpfs", options=f"mode=700,uid={user},gid={user}")
-        for name, content in (copies | kept).items():
-            if content is not None:
-                path = folder / name
-                path.touch(mode=0o600)
-                path.write_bytes(content)
-                os.chown(path, user, user)
+    everything = sorted(folder.rglob("*"))  # a folder comes before what is in it
+    links = {path: path.readlink() for path in everything if path.is_symlink()}
+    folders = [path for path in everything if path.is_dir() and path not in links]
+    files = {path: content for path in everything if (content := _content(path)) is not None}
+    mount("tmpfs", str(folder), "tmpfs", options=f"mode=700,uid={user},gid={user}")
+    for path in folders:
+        path.mkdir(mode=0o700)
+    for path, content in files.items():
+        path.touch(mode=0o600)
+        path.write_bytes(content)
+    for path, target in links.items():
+        path.symlink_to(target)
+    for path in (*folders, *files):
+        os.chown(path, user, user)
+
+
+def _is_readable(folder: Path) -> bool:
+    """Whether everybody may read all of it."""
+    modes = {path: path.lstat().st_mode for path in (folder, *folder.rglob("*"))}
+    return all(
+        mode & 0o005 == 0o005 if stat.S_ISDIR(mode) else mode & 0o004 for mode in modes.values()
+    )
 
 
 def _content(path: Path) -> bytes | None:

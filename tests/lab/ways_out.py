@@ -1,7 +1,8 @@
-"""Known ways out of a container, tried on a node by `python ways_out.py HOLDS PROCESS`.
+"""Known ways out of a container, tried on a node: `python ways_out.py PROCESS FOLDER...`.
 
-Prints a line for each way that led somewhere. HOLDS is a word that only the machine's people know,
-PROCESS the number of a process outside. No value is altered: what can be written gets what it had.
+Prints a line for each way that led somewhere. On standard input is a word that only the machine's
+people know, PROCESS is the number of a process outside, and each FOLDER is of the Python outside.
+No value is altered: what can be written gets what it had.
 """
 
 from __future__ import annotations
@@ -112,7 +113,7 @@ def mounts() -> Iterator[str]:
     ours = {path for path, kind in kinds if kind == "overlay"}  # with changes of its own
     tries: list[tuple[str, ...]] = [
         ("mount", "-o", "remount,rw,bind", path)
-        for path in ("/usr", "/etc", "/proc/sys", sys.prefix, sys.base_prefix)
+        for path in ("/usr", "/etc", "/proc/sys", *sys.argv[2:])
         if path not in ours
     ]
     tries += [
@@ -131,7 +132,7 @@ def mounts() -> Iterator[str]:
     tries += [("mount", "-t", "cgroup", "-o", "memory", "cgroup", str(place))]
     tries += [("mount", "/dev/vda", str(place)), ("mount", "/dev/sda1", str(place))]
     tries += [("umount", "/proc/sys"), ("umount", "/proc/keys")]
-    tries += [("umount", sys.prefix)]
+    tries += [("umount", folder) for folder in sys.argv[2:]]
     for argv in tries:
         if not Path(argv[-1]).exists() or subprocess.run(argv, capture_output=True).returncode:
             continue
@@ -164,7 +165,7 @@ def doors() -> Iterator[str]:
             path = Path(root, "etc", name)
             if path.exists() and os.access(path, os.R_OK):
                 yield f"readable: {path}"
-    for folder in ("/usr", "/etc", "/bin", sys.prefix, sys.base_prefix, *sys.path):
+    for folder in ("/usr", "/etc", "/bin", *sys.argv[2:]):
         for root in ("", "/proc/1/root", "/proc/2/root"):
             try:
                 Path(f"{root}{folder}", LEFT_BEHIND).touch()  # whoever started the lab looks for it

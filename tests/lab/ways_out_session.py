@@ -19,6 +19,7 @@ from pcg_netops.lab.topology import load
 from tests.lab import ways_out
 from tests.lab.small import ring
 
+_PYTHON = "/usr/bin/python3"  # which frr-pythontools needs: a node may not see this one
 _OWN_FILES = """\
 name: other
 topology:
@@ -40,7 +41,7 @@ def main(canary: str) -> None:
             accepted = ("anything",) if kind == "own files" else ()
             run_dir = folder / kind.replace(" ", "-")
             with NetnsLab.up(network, folder, run_dir, accepted=accepted) as lab:
-                argv = [sys.executable, "-I", "-c", program, str(os.getpid())]
+                argv = [_PYTHON, "-I", "-c", program, str(os.getpid()), *_folders()]
                 done = lab.run(node, argv, stdin=canary + "\n", timeout=50)
                 found[kind] = [*done.stdout.splitlines(), *done.stderr.splitlines()]
                 found["user outside"] = sorted({_owner(lab)})
@@ -50,9 +51,14 @@ def main(canary: str) -> None:
     print(json.dumps(found))
 
 
+def _folders() -> list[str]:
+    """Where this Python and its modules are."""
+    return sorted({sys.prefix, sys.base_prefix, *filter(None, sys.path)})
+
+
 def _left_behind() -> Iterator[str]:
     """Files that a node could write to the machine."""
-    for folder in {"/usr", "/etc", "/bin", sys.prefix, sys.base_prefix, *sys.path}:
+    for folder in ("/usr", "/etc", "/bin", *_folders()):
         path = Path(folder, ways_out.LEFT_BEHIND)
         if path.exists():
             path.unlink()
