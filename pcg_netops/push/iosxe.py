@@ -30,9 +30,7 @@ DIALECT = Dialect(
     comment="!",
     prompt=re.compile(r"[\w.\-]{1,64}(?:\([^()\s]{1,40}\))?[#>]"),
     # Of `exec prompt timestamp`, before the answer to each command.
-    accompaniment=re.compile(
-        r"Load for five secs: .*|Time source is .*|No time source,? .*|[*.]?\d\d:\d\d:\d\d\.\d+ .*"
-    ),
+    accompaniment=re.compile(r"Load for five secs: .*|Time source is .*|No time source,? .*"),
     # What is not said with a percent sign, and questions: nothing that we send should be asked
     # about. Some notices begin with a percent sign as well.
     refusal=re.compile(
