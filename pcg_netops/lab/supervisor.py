@@ -77,14 +77,15 @@ def start(
             layout, topology, folder, strict=strict, keep=keep, backend=backend
         )
         child_process.main(theirs, alive)
-    os.close(theirs)
-    os.close(alive)
     try:
+        os.close(theirs)
+        os.close(alive)
         with os.fdopen(answers, encoding="utf-8") as lines:
             text = lines.read()
     except BaseException:
         os.kill(child, signal.SIGTERM)
         os.waitpid(child, 0)
+        shutil.rmtree(folder, ignore_errors=True)  # where it had not begun
         raise
     if not text:
         said = ""
