@@ -16,10 +16,17 @@ from pcg_netops.cli.speech import say, steady, unsaid
 from pcg_netops.errors import ExitCode, InputErrors, PcgError
 
 _SIGNALLED = 128  # and the signal's number, as shells say it
-# What only the machine's administrator can mend, whichever file it is about.
-_OF_THE_MACHINE = frozenset(
-    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
-)
+# What can be wrong with any file, wherever it is used.
+_MACHINE = (ExitCode.ENVIRONMENT, "make room or mend it there")
+_NO_PATH = (ExitCode.INPUT, "name another file or folder")
+_FORBIDDEN = (ExitCode.ENVIRONMENT, "be let in there, or name another file or folder")
+_OF_FILES = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENOMEM), _MACHINE),
+    **dict.fromkeys((errno.EMFILE, errno.ENFILE), _MACHINE),
+    **dict.fromkeys((errno.ENAMETOOLONG, errno.ELOOP), _NO_PATH),
+    **dict.fromkeys((errno.EACCES, errno.EPERM), _FORBIDDEN),
+}
+_LONGEST = 200  # characters of a path that are shown
 
 
 def main() -> None:
@@ -60,11 +67,16 @@ def _told(error: BaseException) -> int:
         for part in error.errors if isinstance(error, InputErrors) else (error,):
             say(f"error: {part}", err=True)
         return error.exit_code
-    if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
-        place = f"{error.filename}: " if error.filename else ""
-        say(f"error: {place}{error.strerror}\n  remedy: make room or mend it there", err=True)
-        return ExitCode.ENVIRONMENT
+    if isinstance(error, OSError) and error.errno in _OF_FILES:
+        code, remedy = _OF_FILES[error.errno]
+        say(f"error: {_shortened(error.filename)}{error.strerror}\n  remedy: {remedy}", err=True)
+        return code
     return _defect()
+
+
+def _shortened(path: object) -> str:
+    text = str(path) if path else ""
+    return f"{text[:_LONGEST]}{'…' * (len(text) > _LONGEST)}: " if text else ""
 
 
 def _defect() -> ExitCode:

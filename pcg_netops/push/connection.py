@@ -32,7 +32,7 @@ from paramiko import AuthenticationException, BadHostKeyException, Ed25519Key, S
 from pcg_netops.errors import PushError
 from pcg_netops.platforms import platform_named
 from pcg_netops.platforms.base import Platform
-from pcg_netops.push import iosxe, junos
+from pcg_netops.push import iosxe, junos, ssh_words
 from pcg_netops.push.driver import Driver, Unreachable
 from pcg_netops.push.iosxe import IosXe
 from pcg_netops.push.junos import Junos
@@ -119,6 +119,8 @@ def _cause(error: Exception) -> Exception:
 def _no_way_left(error: Exception) -> bool:
     """Whether the device answered, and nothing that we have lets us in."""
     none = "No authentication methods available" in str(error)  # no key, agent or password at all
+    if "Authentication timeout" in str(error):
+        return False
     return none or isinstance(error, NetmikoAuthenticationException | AuthenticationException)
 
 
@@ -127,7 +129,7 @@ def _words(error: Exception) -> str:
     error = _cause(error)
     if isinstance(error, BadHostKeyException):
         return "it shows another host key than the one that you trust"
-    return str(error).strip().partition("\n")[0] or type(error).__name__
+    return ssh_words.words(error)
 
 
 def _remedy(name: str, error: Exception) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,9 +16,11 @@ from typing import Any
 
 from netmiko import ssh_dispatcher
 from paramiko import HostKeys, PKey, RejectPolicy, SSHClient
-from paramiko.hostkeys import HostKeyEntry, InvalidHostKey
+from paramiko.hostkeys import HostKeyEntry
 
+_SESSION_S = 30.0  # as long as paramiko gives a log-in
 _reading = threading.Lock()
+_HASHED = re.compile(r"\|1\|[A-Za-z0-9+/]{27}=\|[A-Za-z0-9+/]{27}=")  # salt and hash, 20 bytes each
 # Else Python prints what paramiko's threads say of a device that breaks off, with tracebacks.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
@@ -36,7 +39,7 @@ class KnownHosts:
             for name, key in _entry(line.removeprefix("@revoked "), number):
                 if revoked:
                     self._revoked.add((name, key.asbytes()))
-                elif name.startswith("|1|"):
+                elif _HASHED.fullmatch(name):
                     self._hashed.append((name, key))
                 else:
                     self._by_name.setdefault(name, []).append(key)
@@ -55,8 +58,8 @@ class KnownHosts:
 def _entry(line: str, number: int) -> Iterator[tuple[str, PKey]]:
     try:
         entry = HostKeyEntry.from_line(line, number)
-    except InvalidHostKey:
-        return
+    except Exception:  # each kind of key has a reader of its own, with errors of its own
+        return  # as OpenSSH leaves out a line that it cannot read
     if entry is not None and entry.key is not None:
         yield from ((name, entry.key) for name in entry.hostnames or ())
 
@@ -91,9 +94,13 @@ def strict(device_type: str) -> Any:
             super().__init__(**arguments)
 
         def _connect_params_dict(self) -> dict[str, Any]:
-            """Netmiko takes the keys in ~/.ssh only together with the file of another one."""
+            """Netmiko takes the keys in ~/.ssh only together with the file of another one.
+
+            And paramiko gives a device that froze after the log-in an hour to open a session.
+            """
             found: dict[str, Any] = super()._connect_params_dict()
-            return found | {"look_for_keys": self._look_for_keys}
+            mine = {"look_for_keys": self._look_for_keys, "channel_timeout": _SESSION_S}
+            return found | mine
 
         def _build_ssh_client(self) -> SSHClient:
             client = SSHClient()

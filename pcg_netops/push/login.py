@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import socket
 import subprocess
@@ -19,6 +20,7 @@ from pcg_netops.inventory.nornir import Extras
 from pcg_netops.inventory.workspace import Workspace
 from pcg_netops.model.hosts import Entry, Login
 from pcg_netops.push.secrets import looked_up
+from pcg_netops.push.ssh_words import words
 from pcg_netops.push.trust import Trust, asked_for
 
 SSH_CONFIG = Path("~/.ssh/config")
@@ -117,13 +119,19 @@ def place_of(entry: Entry, ssh_config: Path = SSH_CONFIG) -> Place:
             f"cannot be read: {error}", place=str(config), remedy="correct it, or name another"
         ) from None
     host = found["hostname"]
-    if port == 22:
-        port = int(found.get("port") or port)
+    if port == 22 and "port" in found:
+        port = _port(found["port"], config)
     through = found.get("proxycommand")
     if "proxyjump" in found:
         arguments = ["ssh", "-F", str(config), "-W", f"{host}:{port}", found["proxyjump"]]
         through = shlex.join(arguments)
     return Place(host, port, through)
+
+
+def _port(text: str, config: Path) -> int:
+    if not re.fullmatch("[0-9]{1,5}", text) or not 0 < int(text) < 65536:
+        raise InputError(f"{text!r:.60} is not a port", place=str(config), remedy="correct 'Port'")
+    return int(text)
 
 
 def host_key(name: str, place: Place) -> PKey:
@@ -142,7 +150,9 @@ def host_key(name: str, place: Place) -> PKey:
         return transport.get_remote_server_key()
     except (SSHException, OSError, EOFError) as error:
         raise PushError(
-            f"shows no host key: {error}", place=name, remedy="check the address and the way there"
+            f"shows no host key: {words(error)}",
+            place=name,
+            remedy="check the address and the way there",
         ) from None
     finally:
         if transport:
