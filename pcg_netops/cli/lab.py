@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from pcg_netops.cli import lab_files
+from pcg_netops.cli.lab_arguments import require_interface, require_time
 from pcg_netops.cli.options import BackendOption
 from pcg_netops.cli.speech import say, whoever_listens
 from pcg_netops.errors import ExitCode, InputError, LabError
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="The virtual network.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(lab_files.app)  # without a name: its commands become those of `pcg lab`
-
-_LONGEST_S = 1e9
 
 Format = Literal["table", "json"]
 FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How to write it.")]
@@ -50,26 +49,6 @@ def _find(name: str | None) -> RunningLab:
     return find(name)
 
 
-def _require_interface(lab: RunningLab, node: str, interface: str) -> None:
-    """Raise InputError if the node has no such interface."""
-    name = lab.record.node(node).name
-    if not lab.nodes()[name].powered:
-        return  # then that is said
-    lines = lab.run(name, ["ip", "-brief", "link"]).stdout.splitlines()
-    known = [line.split()[0].partition("@")[0] for line in lines]
-    if interface not in known:
-        raise InputError(
-            f"node '{name}' has no interface '{interface}'",
-            remedy=f"its interfaces: {', '.join(known)}",
-        )
-
-
-def _require_time(option: str, seconds: float) -> None:
-    """Raise InputError for what is no time, such as NaN."""
-    if not 0 < seconds < _LONGEST_S:
-        raise InputError(f"{option} is to be some seconds", remedy=f"such as {option} 30")
-
-
 @app.command()
 def up(
     topology: Annotated[Path, typer.Argument(help="A containerlab topology file.")],
@@ -87,6 +66,7 @@ def up(
     backend: BackendOption = "netns",
 ) -> None:
     """Start a lab in the background; it stays up until `pcg lab down`."""
+    from pcg_netops.cli.interrupts import keep_signals
     from pcg_netops.cli.own_topology import provide_startup
     from pcg_netops.lab.asking import what_it_does
     from pcg_netops.lab.backends import prepare
@@ -104,7 +84,9 @@ def up(
     for key in layout.ignored if backend == "netns" else ():
         say(f"not honoured here: {key}")
     try:
-        started = start(layout, topology, strict=strict, keep=keep, backend=backend)
+        started = start(
+            layout, topology, strict=strict, keep=keep, backend=backend, settled=keep_signals
+        )
     except LabError as error:
         remedy = error.remedy or ("" if keep else "--keep leaves up what does start")
         raise LabError(error.message, place=error.place, remedy=remedy) from None
@@ -185,7 +167,7 @@ def execute(
     found = _find(lab)
     names = [name for name in node.split(",") if name]
     nodes = chosen(found.record, None if names == ["all"] else names)
-    _require_time("--timeout", timeout)
+    require_time("--timeout", timeout)
     results = {one.long_name: found.run(one.name, command, timeout=timeout) for one in nodes}
     show_results(results, command, form)
     failed = any(result.returncode for result in results.values())
@@ -283,12 +265,12 @@ def capture(
             "packets are not for a terminal",
             remedy=f"pcg lab capture {target} | wireshark -k -i -   (or > file.pcap)",
         )
-    _require_time("--seconds", seconds + 1)
+    require_time("--seconds", seconds + 1)
     node, _, interface = target.partition(":")
     if not interface:
         raise InputError(f"'{target}' is not NODE:INTERFACE", remedy="such as r1:eth1")
     found = _find(lab)
-    _require_interface(found, node, interface)
+    require_interface(found, node, interface)
     write_packets(found, node, interface, sys.stdout.buffer, count=count, seconds=seconds)
 
 
@@ -313,7 +295,7 @@ def fault(
     node, _, interface = target.partition(":")
     needs = kind not in ("power", "freeze", "kill", "bgp-shut", "rekey")
     if interface:
-        _require_interface(found, node, interface)
+        require_interface(found, node, interface)
     if needs != bool(interface):
         raise InputError(
             f"the fault {kind} is one of {'an interface' if needs else 'a whole node'}",

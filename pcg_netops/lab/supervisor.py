@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -56,9 +56,11 @@ def start(
     strict: bool = False,
     keep: bool = False,
     backend: Backend = "netns",
+    settled: Callable[[], object] = lambda: None,
 ) -> Started:
     """Start a lab in the background. It is up, or nothing of it is left, when this returns.
 
+    `settled` is called as it comes up: from then on an interruption does not take it down.
     `keep` leaves a lab up whose start failed; the record then has a `failure`. Raises InputError
     if a lab of that name runs, EnvironmentLack and LabError.
     """
@@ -82,6 +84,7 @@ def start(
         os.close(alive)
         with os.fdopen(answers, encoding="utf-8") as lines:
             text = lines.read()
+        settled()
     except BaseException:
         os.kill(child, signal.SIGTERM)
         os.waitpid(child, 0)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -130,6 +132,8 @@ def _file(maker: Maker) -> str:
 
 
 def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
+    """One that is bound again and again, so none that the kernel gives to others meanwhile."""
+    while True:
+        port = 20_000 + secrets.randbelow(12_000)  # below those that it gives
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
