@@ -7,7 +7,7 @@ _LONGEST = 120  # characters of what the other side says, which may be anything
 _OURS = {
     "Error reading SSH protocol banner": "what answers there does not speak SSH",
     "Indecipherable protocol version": "what answers there does not speak SSH",
-    "No existing session": "it takes the connection and does not answer",
+    "No existing session": "it takes the connection, and SSH gets no answer",
     "Timeout opening channel": "it lets us in and does not answer",
     "Pattern not detected": "it lets us in and shows no prompt",
     "Authentication timeout": "it takes the log-in and does not answer",
