@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
+from typing import Any
 
 # Controls of terminals (C0 but line feed and tab, DEL, C1), lone halves of UTF-16, and what turns
 # the reading direction, joins, breaks lines or is not seen: Unicode's kinds Cc, Cf, Cs, Zl and Zp.
@@ -17,6 +19,11 @@ def printable(text: str) -> str:
     if _PLAIN.fullmatch(text):
         return text
     return "".join(map(_shown, text))
+
+
+def json_text(data: Any) -> str:
+    """JSON that is so already: what is spelt out is spelt as JSON does."""
+    return json.dumps(data, indent=2).replace("\x7f", "\\u007f")
 
 
 def _shown(character: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pcg_netops
 from pcg_netops.audit.catalogue import RULES
 from pcg_netops.audit.finding import Finding, Rule, Severity
+from pcg_netops.printable import json_text
 
 _PLACE = re.compile(r"(?P<file>.*?)(?::(?P<line>[0-9]+))?(?::(?P<column>[0-9]+))?")
 
@@ -30,7 +30,7 @@ def to_json(findings: Sequence[Finding], *, complete: bool) -> str:
             for finding in findings
         ],
     }
-    return json.dumps(document, indent=2, ensure_ascii=False)
+    return json_text(document)
 
 
 def _place(place: str) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def to_sarif(findings: Sequence[Finding], *, complete: bool) -> str:
     }
     schema = "https://json.schemastore.org/sarif-2.1.0.json"
     log = {"$schema": schema, "version": "2.1.0", "runs": [run]}
-    return json.dumps(log, indent=2, ensure_ascii=False)
+    return json_text(log)
 
 
 def _rule(rule: Rule) -> dict[str, Any]:

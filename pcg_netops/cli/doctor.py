@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 
 import typer
@@ -10,6 +9,7 @@ import typer
 from pcg_netops.cli.speech import say
 from pcg_netops.errors import ExitCode
 from pcg_netops.lab.doctor import Finding, examine
+from pcg_netops.printable import json_text
 
 
 def run_doctor(form: str) -> ExitCode:
@@ -18,7 +18,7 @@ def run_doctor(form: str) -> ExitCode:
     able = all(finding.ok for finding in findings if finding.needed)
     if form == "json":
         found = [asdict(finding) for finding in findings]
-        say(json.dumps({"able": able, "findings": found}, indent=2))
+        say(json_text({"able": able, "findings": found}))
     else:
         for finding in findings:
             _print(finding)

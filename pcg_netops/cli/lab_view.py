@@ -20,7 +20,7 @@ from pcg_netops.lab.base import Completed
 from pcg_netops.lab.home import NodeRecord, Record
 from pcg_netops.lab.running import RunningLab
 from pcg_netops.lab.sessions import sessions
-from pcg_netops.printable import printable
+from pcg_netops.printable import json_text, printable
 
 _NONE = "N/A"
 
@@ -161,7 +161,7 @@ def _since(lab: Record) -> str:
 
 
 def _print(data: Any) -> None:
-    say(json.dumps(data, indent=2))
+    say(json_text(data))
 
 
 def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
