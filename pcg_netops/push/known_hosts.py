@@ -31,14 +31,14 @@ class KnownHosts:
     def __init__(self, text: str) -> None:
         self._by_name: dict[str, list[PKey]] = {}
         self._hashed: list[tuple[str, PKey]] = []
-        self._revoked: set[tuple[str, bytes]] = set()
+        self._revoked: list[tuple[str, PKey]] = []
         for number, line in enumerate(text.splitlines(), 1):
             revoked = line.startswith("@revoked ")
             if line.startswith(("#", "@")) and not revoked:
                 continue
             for name, key in _entry(line.removeprefix("@revoked "), number):
                 if revoked:
-                    self._revoked.add((name, key.asbytes()))
+                    self._revoked.append((name, key))
                 elif _HASHED.fullmatch(name):
                     self._hashed.append((name, key))
                 else:
@@ -46,13 +46,14 @@ class KnownHosts:
 
     def keys(self, name: str) -> list[PKey]:
         """The keys that `name`, an address or `[address]:port`, may show."""
-        hashed = [key for mark, key in self._hashed if HostKeys.hash_host(name, mark) == mark]
-        found = [*self._by_name.get(name, ()), *hashed]
-        return [
-            key
-            for key in found
-            if not {(name, key.asbytes()), ("*", key.asbytes())} & self._revoked
-        ]
+        hashed = [key for mark, key in self._hashed if _is_of(mark, name)]
+        revoked = [key for mark, key in self._revoked if mark in (name, "*") or _is_of(mark, name)]
+        return [key for key in (*self._by_name.get(name, ()), *hashed) if key not in revoked]
+
+
+def _is_of(mark: str, name: str) -> bool:
+    """Whether a hashed name is this one."""
+    return bool(_HASHED.fullmatch(mark)) and HostKeys.hash_host(name, mark) == mark
 
 
 def _entry(line: str, number: int) -> Iterator[tuple[str, PKey]]:

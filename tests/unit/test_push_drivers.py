@@ -218,3 +218,6 @@ def test_known_hosts_knows_hashed_and_revoked_keys() -> None:
     assert [key.get_base64() for key in known.keys("[192.0.2.1]:2222")] == [line.split()[1]]
     assert [key.get_base64() for key in known.keys("r2")] == [line.split()[1]]
     assert known.keys("192.0.2.1") == known.keys("r3") == []
+    revoked = KnownHosts(f"r4,r5 {line}\n@revoked {HostKeys.hash_host('r4')} {line}\n")
+    assert revoked.keys("r4") == []
+    assert len(revoked.keys("r5")) == 1
