@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pcg_netops.cli.output import print_diff
 from pcg_netops.cli.speech import say
+from pcg_netops.confined import require_all_inside
 from pcg_netops.cutover.plan import waves
 from pcg_netops.design.devices import design
 from pcg_netops.design.steering import find_stage, stages
@@ -60,6 +61,7 @@ def show_changes(
     if choice.running is None:
         changes = plan_stages(old, new, platforms)
     else:
+        require_all_inside(choice.running, new)
         running = {
             device: {
                 name: whole(platforms[device], text, f"{choice.running / device / name}")

@@ -319,6 +319,7 @@ def save(
     ] = None,
 ) -> None:
     """Save what runs on the nodes (FRR, nftables, strongSwan) as files in the lab's folder."""
+    from pcg_netops.confined import require_inside
     from pcg_netops.files import write_whole
     from pcg_netops.lab.sessions import chosen, running_files
 
@@ -328,5 +329,6 @@ def save(
     for node in chosen(found.record, nodes):
         for name, text in running_files(found, node.name):
             for folder in folders:
+                require_inside(folder, folder / node.name)
                 write_whole(folder / node.name / name, text)
                 say(f"saved {folder / node.name / name}")

@@ -8,6 +8,7 @@ from pathlib import Path
 import typer
 
 from pcg_netops.cli.speech import say
+from pcg_netops.confined import require_inside
 from pcg_netops.errors import InputError
 from pcg_netops.files import write_whole
 from pcg_netops.render import Artifacts
@@ -18,13 +19,15 @@ _COLOURS = {"+": typer.colors.GREEN, "-": typer.colors.RED, "@": typer.colors.CY
 def write_artifacts(artifacts: Artifacts, folder: Path) -> tuple[int, int]:
     """Write `<folder>/<device>/<file>` and `<folder>/MANIFEST`, which `sha256sum -c` reads.
 
-    Returns the number of files, and how many of them were there with the same bytes.
+    Returns the number of files, and how many of them were there with the same bytes. Raises
+    InputError where one cannot be written, or a link would have it elsewhere.
     """
     sums = []
     unchanged = 0
     for device, files in artifacts.items():
         for artifact in files.values():
             path, content = folder / device / artifact.name, artifact.text.encode()
+            require_inside(folder, path.parent)
             if _holds(path, content):
                 unchanged += 1
             else:

@@ -28,8 +28,10 @@ def rehearse(
     """Do it; the verdict as an exit code. Raises what the rehearsal and its report do."""
     workspace = load_workspace(root)
     workspace.cutover(cutover)
-    parent = build or require_inside(workspace.root, workspace.root / "build")
-    run_dir = new_run_folder(parent / workspace.network.name)
+    runs = Path("build", workspace.network.name)
+    top = workspace.root if build is None else build
+    parent = top / (runs if build is None else runs.name)
+    run_dir = new_run_folder(require_inside(top, parent))
     whoever_listens()
     with terminal_progress() as shown:
         evidence = rehearsal.rehearse(workspace, cutover, run_dir, shown.progress, rate, backend)

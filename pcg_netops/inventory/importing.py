@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from pcg_netops.confined import require_inside
 from pcg_netops.errors import InputError, InputErrors
 from pcg_netops.files import write_whole
 from pcg_netops.inventory.compose import Key, Mark
@@ -67,15 +68,19 @@ class Target:
 
     def present(self) -> dict[str, dict[str, Any]]:
         """The entries that there are. Raises InputError."""
+        return self._entries(read_yaml(self._place(), self.root.resolve()))
+
+    def _place(self) -> Path:
         root = self.root.resolve()
-        return self._entries(read_yaml(root / self.name, root))
+        require_inside(root, root / self.name)
+        return root / self.name
 
     def bring(self, entries: Sequence[Entry], wrong: Sequence[InputError] = ()) -> Import:
         """Work out the file with these entries.
 
         Raises InputErrors with all that is wrong with them, after what is known to be `wrong`.
         """
-        file = self.root.resolve() / self.name
+        file = self._place()
         old_text = read_text(file, self.name)
         self._file = read_yaml(file, self.root.resolve(), text=old_text)
         present = self._entries(self._file)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pcg_netops.confined import require_inside
+from pcg_netops.confined import require_all_inside
 from pcg_netops.design.devices import design
 from pcg_netops.design.steering import find_stage, stages
 from pcg_netops.diff import ChangeSet
@@ -30,6 +30,8 @@ from pcg_netops.push.lock import locked
 from pcg_netops.push.secrets import Secrets
 from pcg_netops.push.survey import Holds, settled, survey
 from pcg_netops.push.watcher import PushFailed, Stopped, Watcher, listed
+
+_LOCK = "push.lock"
 
 
 @dataclass(frozen=True)
@@ -87,8 +89,10 @@ class Operation:
         how long BGP and BFD may take to come up after a wave, and then the program `probe` to end.
         """
         self._workspace = workspace
-        own = workspace.root / "build" / workspace.network.name / "pushes"
-        self._folder = folder or require_inside(workspace.root, own)
+        own = Path("build", workspace.network.name, "pushes")
+        if folder is None:
+            require_all_inside(workspace.root, (str(own), str(own.with_name(_LOCK))))
+        self._folder = folder or (workspace.root / own).resolve()
         self._fleet = Fleet(workspace, extras, secrets)
         self._watch = watch or Watcher()
         self._timing = timing
@@ -228,7 +232,7 @@ class Operation:
 
     @contextmanager
     def _alone(self, name: str) -> Iterator[None]:
-        with locked(self._folder.parent / "push.lock", name) as killed:
+        with locked(self._folder.parent / _LOCK, name) as killed:
             if killed:
                 self._watch.say(f"the last push was killed: {killed}")
             yield

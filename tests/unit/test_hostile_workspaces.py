@@ -38,6 +38,8 @@ READ = (
 )
 PLAN = ("diff", "--from", "before", "--to", "build", "--output", "change.json")
 PUSH = ("push", "change.json", "--phase", "build", "--dry-run", "--unapproved", "a drill")
+PUSHED = tuple(word for word in PUSH if word != "--dry-run")
+RUNNING = ("diff", "--running", "running", "--to", "build", "--host", "hq-border")
 RENDERING = (*READ, PLAN)
 ACT = (PLAN, PUSH, ("hosts", "trust"), ("rehearse",))
 UP = (("lab", "up", TOPOLOGY),)
@@ -313,6 +315,41 @@ CASES = {
         edit(HOSTS, "198.18.7.60}", "198.18.7.60, login: {password: 'env:CI_JOB_TOKEN'}}"),
         says="CI_JOB_TOKEN",
         by=(PUSH,),
+    ),
+    # What commands write and compare with, beside what they read.
+    "runs are to go to a folder outside": refused(
+        link("build", "OUTSIDE/folder"), says=OUT, by=(PUSHED, ("rehearse",))
+    ),
+    "runs of the network are to go to a folder outside": refused(
+        link("build/ambulance", "OUTSIDE/folder"), says=OUT, by=(PUSHED, ("rehearse",))
+    ),
+    "the last push is a folder outside": refused(
+        link("build/ambulance/pushes/20300101T000000-000000Z", "OUTSIDE/folder"),
+        says=OUT,
+        by=(PUSHED, ("push", "--resume"), ("push", "--unwind"), ("push", "--abandon", "a drill")),
+    ),
+    "the lock of pushes is a file outside": refused(
+        link("build/ambulance/push.lock", "OUTSIDE/secret"), says=OUT, by=(PUSHED,)
+    ),
+    "a device's rendering is to go to a folder outside": refused(
+        link("rendered/hq-border", "OUTSIDE/folder"),
+        says=OUT,
+        by=(("render", "--out", "rendered"),),
+    ),
+    "a rendered file is to replace one outside": harmless(
+        link("rendered/MANIFEST", "OUTSIDE/secret"), by=(("render", "--out", "rendered"),)
+    ),
+    "what runs is a folder outside": refused(
+        link("running/hq-border", "OUTSIDE/folder"), says=OUT, by=(RUNNING,)
+    ),
+    "what runs is a file outside": refused(
+        link("running/hq-border/frr.conf", "OUTSIDE/secret"), says=OUT, by=(RUNNING,)
+    ),
+    "an import is to go to a file outside": refused(
+        link(SERVICES, "OUTSIDE/secret"),
+        text("register.csv", "name,title\nx,X\n"),
+        says=OUT,
+        by=(("import", "services", "register.csv"),),
     ),
     # What a topology asks for.
     "a node binds a folder of the machine": refused(
