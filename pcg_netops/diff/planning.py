@@ -24,8 +24,9 @@ from pcg_netops.render import Artifacts
 class Language:
     """How a platform's configuration is compared.
 
-    `managed` takes what a device holds and the renderings that say what of it is ours. `readable`
-    are the files of which one is enough, best first; none where each file counts for itself.
+    `managed` takes what a device holds and the renderings that say what of it is ours, first the
+    one that it is meant to hold, which counts for what devices never print. `readable` are the
+    files of which one is enough, best first; none where each file counts for itself.
     """
 
     standard: Callable[[str], str]
@@ -183,7 +184,7 @@ def _planned(job: _Job) -> DeviceChange | list[InputError] | None:
         if job.running is None:
             base = rendered(job.platform, job.before)
         else:
-            base = held(job.platform, job.running, (job.after, job.before))
+            base = held(job.platform, job.running, (job.before, job.after))
             _refuse_secrets(job, base)
         return plan(job.device, job.platform, base, intended)
     except InputErrors as found:
@@ -232,7 +233,7 @@ def residue(change: DeviceChange, running: Files) -> str:
 
 
 def _difference(change: DeviceChange, running: Files, wanted: Files, label: str) -> str:
-    now = held(change.platform, running, (change.intended, change.base))
+    now = held(change.platform, running, (wanted, change.intended, change.base))
     language = LANGUAGES[change.platform]
     wanted = _standard(language, wanted)
     lines: list[str] = []

@@ -34,7 +34,7 @@ _MODES: dict[str, tuple[dict[str, str], str]] = {
             r"zone security \S+": "config-sec-zone",
             r"zone-pair security .+": "config-sec-zone-pair",
             r"vrf definition \S+": "config-vrf",
-            r"line (con|vty|aux) .+": "config-line",
+            r"line (con|aux) .+": "config-line",
             r"control-plane": "config-cp",
             r"archive": "config-archive",
             r"key chain \S+( \S+)?": "config-keychain",
@@ -129,6 +129,7 @@ _SINGLE = re.compile(
     r"|ip prefix-list \S+ description|access-class|login|transport input|exec-timeout|police"
     r"|service-policy (type inspect|input|output)|ip ssh version|rd|key-string|version"
 )
+_PREFIXES = re.compile(r"(ip prefix-list \S+ )(?:seq (\d+) )?((?:permit|deny) .*)")
 _SEQUENCE = re.compile(r"ip prefix-list \S+ seq \d+")
 _SAY_NOTHING_ALONE = frozenset(
     {"ip", "interface", "hostname", "neighbor", "permit", "deny", "match", "set", "router"}
@@ -155,7 +156,7 @@ class Section:
         return Section({line: section.copy() for line, section in self.below.items()})
 
     def lines(self, depth: int = 0) -> Iterator[str]:
-        for line, section in self.below.items():
+        for line, section in _in_ranges(self.below) if depth == 0 else self.below.items():
             yield " " * depth + line
             if section.below or isinstance(section, AccessList):
                 yield from section.lines(depth + 1)
@@ -163,6 +164,24 @@ class Section:
                 yield " " * depth + "exit-address-family"
             if depth == 0 and (section.below or isinstance(section, AccessList)):
                 yield "!"
+
+
+_VTY = re.compile(r"line vty (\d+)(?: (\d+))?")
+
+
+def _in_ranges(below: dict[str, Section]) -> Iterator[tuple[str, Section]]:
+    """Terminal lines are kept one by one and printed in ranges, last [K]."""
+    yield from ((line, section) for line, section in below.items() if not _VTY.fullmatch(line))
+    numbers = sorted(int(found[1]) for found in map(_VTY.fullmatch, below) if found)
+    begun: list[int] = []
+    for number in [*numbers, -1]:
+        if begun and (
+            number != begun[-1] + 1 or below[f"line vty {number}"] != below[f"line vty {begun[0]}"]
+        ):
+            last = f" {begun[-1]}" if len(begun) > 1 else ""
+            yield f"line vty {begun[0]}{last}", below[f"line vty {begun[0]}"]
+            begun = []
+        begun.append(number)
 
 
 @dataclass
@@ -189,6 +208,8 @@ class AccessList(Section):
         for entry in self.entries:
             for said in (*entry.remarks, entry.said):
                 yield f"{' ' * depth}{entry.number} {said}"
+        for number, remarks in sorted(self.early.items()):
+            yield from (f"{' ' * depth}{f'{number} ' * bool(number)}{said}" for said in remarks)
 
     def take(self, line: str, negated: bool) -> None:
         """Carry out one line below `ip access-list`. Raises LineError."""
@@ -200,6 +221,8 @@ class AccessList(Section):
                 entry.remarks.clear()
             else:
                 self.entries.remove(entry)
+        elif negated and any(said in remarks for remarks in self.early.values()):
+            self.early = {n: [r for r in of if r != said] for n, of in self.early.items()}
         elif negated:
             raise LineError("% Can't delete: no such entry\n")
         elif said.startswith("remark "):
@@ -235,6 +258,7 @@ class Editor:
     def __init__(self, root: Section) -> None:
         self._root = root
         self._path: list[tuple[str, Section]] = [("config", root)]
+        self._lines: list[Section] = []  # terminal lines that are being set together
 
     @property
     def mode(self) -> str:
@@ -253,24 +277,50 @@ class Editor:
         if words in ("exit-address-family", "exit-vrf"):
             self._path.pop()
             return
-        negated = words.startswith("no ")
-        positive = words.removeprefix("no ").strip()
+        positive = words.removeprefix("no ").removeprefix("default ").strip()
         while not self._knows(positive):
             if len(self._path) == 1:
                 raise invalid(line, prompt)
             self._path.pop()
         if positive in _SAY_NOTHING_ALONE:
             raise LineError("% Incomplete command.\n\n")
-        here = self._path[-1][1]
-        if isinstance(here, AccessList):
+        self._carry_out(self._path[-1][1], positive, words.partition(" ")[0], lost)
+
+    def _carry_out(self, here: Section, positive: str, first: str, lost: bool) -> None:
+        """Do what a line says that is one of this mode; `first` may be `no` or `default`."""
+        negated = first == "no"
+        if self.mode == "config" and (lines := _VTY.fullmatch(positive)):
+            self._terminals(range(int(lines[1]), int(lines[2] or lines[1]) + 1), negated, lost)
+        elif self.mode == "config-line" and self._lines:
+            for section in self._lines:
+                (self._remove if negated else self._add)(section, positive, lost)
+        elif isinstance(here, AccessList):
             if not lost:
                 here.take(positive, negated)
         elif positive.startswith("ip access-list resequence "):
             self._resequence(positive, lost)
+        elif first == "default":
+            for old in (positive, f"no {positive}") if not lost else ():
+                here.below.pop(old, None)
         elif negated:
             self._remove(here, positive, lost)
         else:
             self._add(here, positive, lost)
+
+    def _terminals(self, numbers: range, negated: bool, lost: bool) -> None:
+        names = [f"line vty {number}" for number in numbers]
+        if negated:
+            if numbers[0] <= 4:
+                raise LineError("% Can't delete last 5 VTY lines\n")
+            for name in names:
+                if not lost:
+                    self._root.below.pop(name, None)
+            return
+        held = self._root.below
+        self._lines = [held.get(name) or Section() for name in names]
+        if not lost:
+            held.update(zip(names, self._lines, strict=True))
+        self._path.append(("config-line", Section()))
 
     def _resequence(self, line: str, lost: bool) -> None:
         name, first, step = line.split()[3:]
@@ -302,7 +352,9 @@ class Editor:
             if not lost:
                 here.below[line] = section
             self._path.append((below, section))
+            self._lines = []
             return
+        line = _numbered(here, line)
         sequence = _SEQUENCE.match(line) if line.startswith("ip prefix-list ") else None
         if sequence and line not in here.below:
             taken = next((old for old in here.below if old.startswith(sequence[0] + " ")), None)
@@ -311,7 +363,7 @@ class Editor:
         if lost:
             return
         here.below.pop(f"no {line}", None)
-        if line in _DEFAULTS_SHOWN:
+        if line in _DEFAULTS_SHOWN and not line.startswith("ip http "):  # printed on and off
             return  # it is the default, and defaults are not shown
         if line == "shutdown" and self.mode != "config-if":
             raise LineError("% Incomplete command.\n\n")
@@ -326,12 +378,34 @@ class Editor:
         if _SEQUENCE.fullmatch(line):
             raise LineError("% Incomplete command.\n\n")
         gone = [old for old in here.below if old == line or old.startswith(f"{line} ")]
+        if (found := _PREFIXES.fullmatch(line)) and not found[2]:
+            gone = [old for old in here.below if _without_number(old) == line]
         if lost:
             return
         for old in gone:
             del here.below[old]
+        if re.fullmatch(r"neighbor \S+", line):  # its lines in each family go with it
+            for section in here.below.values():
+                for old in [x for x in section.below if x.startswith(f"{line} ")]:
+                    del section.below[old]
         if line in _DEFAULTS_SHOWN:
             here.below[f"no {line}"] = Section()
+
+
+def _without_number(line: str) -> str:
+    found = _PREFIXES.fullmatch(line)
+    return f"{found[1]}{found[3]}" if found else line
+
+
+def _numbered(here: Section, line: str) -> str:
+    """An entry of a prefix list gets the next number, and is taken once."""
+    found = _PREFIXES.fullmatch(line)
+    if not found or found[2]:
+        return line
+    held = [old for old in map(_PREFIXES.fullmatch, here.below) if old and old[1] == found[1]]
+    same = [old[0] for old in held if old[3] == found[3]]
+    number = max((int(old[2]) for old in held), default=0) // 5 * 5 + 5
+    return same[0] if same else f"{found[1]}seq {number} {found[3]}"
 
 
 def _same(old: str, new: str) -> bool:

@@ -19,6 +19,7 @@ import asyncio
 import re
 
 from tests.fake_device import FakeDevice, Fault, Kind, Terminal
+from tests.fakes.ios_print import Habits, printed
 from tests.fakes.ios_tree import Editor, LineError, Section, invalid, load
 
 _TERMINAL = re.compile(r"terminal (length|width) (\d+)")
@@ -43,6 +44,7 @@ class FakeIosXe(FakeDevice):
         self.enable_secret = enable_secret
         self.motd = ""  # before the first prompt
         self.stamps = False  # as `exec prompt timestamp`
+        self.habits = Habits()
         self.restart()
 
     def restart(self) -> None:
@@ -269,13 +271,14 @@ class _Shell:
         return shown
 
     def _listing(self, saved: bool) -> str:
-        text = self._device.saved_text if saved else self._device.running_text
+        entered = self._device.saved_text if saved else self._device.running_text
+        text = f"{printed(entered, self._device.habits)}end\n"
         heading = f"Building configuration...\n\nCurrent configuration : {len(text)} bytes\n"
         if saved:
             heading = f"Using {len(text)} out of 33554432 bytes\n"
         return (
             f"{heading}!\n! Last configuration change at 19:03:11 UTC Sun Nov 22 2026 by netops\n"
-            f"!\nversion 17.9\n{text}\n"
+            f"!\nversion 17.9\n{text}"
         )
 
     def _timer_shown(self) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pcg_netops.diff.iosxe.scope import managed
 from pcg_netops.inventory.workspace import Workspace, load_workspace
 from pcg_netops.model.hosts import Entry
 from pcg_netops.push.driver import Change, Running
@@ -50,17 +51,18 @@ class Maker:
     startup: str
     lines: tuple[str, ...]
     rows: Callable[[Running], list[str]]
+    held: Callable[[Running, Sequence[str]], list[str]]  # of what texts manage, as they say it
     apply: Callable[[str, Sequence[str]], list[str]]
 
     def change(self, device: FakeDevice) -> Change:
         """The change, with what it leads from and to."""
         name = next(iter(self._running(device.running_text)))
-        before = self.rows({name: device.running_text})
-        after = self.apply(device.running_text, self.lines)
+        known = [device.running_text, "\n".join(self.apply(device.running_text, self.lines))]
+        before, after = (self.held({name: text}, known) for text in known)
         return Change(
             lines=self.lines,
-            from_intended=lambda running: _differing(self.rows(running), after),
-            from_base=lambda running: _differing(self.rows(running), before),
+            from_intended=lambda running: _differing(self.held(running, known), after),
+            from_base=lambda running: _differing(self.held(running, known), before),
             label="test",
         )
 
@@ -80,6 +82,11 @@ def _differing(found: list[str], wanted: list[str]) -> str:
 def _ios_rows(running: Running) -> list[str]:
     body = running["iosxe.conf"].partition("version 17.9\n")
     return list(ios_tree.load(body[2] or body[0]).lines())
+
+
+def _ios_held(running: Running, known: Sequence[str]) -> list[str]:
+    named = [text.replace(CANARY, "pcg_secret_bgp_") for text in known]
+    return managed(running["iosxe.conf"], named).splitlines()
 
 
 def _ios_applied(text: str, lines: Sequence[str]) -> list[str]:
@@ -112,6 +119,7 @@ IOSXE = Maker(
     (GOLDEN / "iosxe/hq-border/iosxe.conf").read_text(),
     IOS_LINES,
     _ios_rows,
+    _ios_held,
     _ios_applied,
 )
 JUNOS = Maker(
@@ -120,6 +128,7 @@ JUNOS = Maker(
     re.sub(r"(?m)^(edit|annotate|top).*\n", "", (GOLDEN / "junos/hq-border/junos.set").read_text()),
     JUNOS_LINES,
     _junos_rows,
+    lambda running, _: _junos_rows(running),
     _junos_applied,
 )
 

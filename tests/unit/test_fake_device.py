@@ -13,7 +13,7 @@ import pytest
 from netmiko import ConnectHandler
 
 from tests.fake_device import PASSWORD, USER, FakeDevice, Fault, Kind, serving
-from tests.fakes.ios_tree import load
+from tests.fakes.ios_print import printed
 from tests.fakes.iosxe import FakeIosXe
 from tests.fakes.junos import FakeJunos
 
@@ -97,7 +97,7 @@ def test_iosxe_prints_the_same_configuration_in_pages_and_whole() -> None:
     assert whole in re.sub(r" --More-- [\b]* *[\b]*", "", pages)
     assert whole.startswith("Building configuration...\n\nCurrent configuration : ")
     body = whole.partition("version 17.9\n")[2]
-    assert list(load(body).lines()) == list(router.running.lines())
+    assert body == f"{printed(router.running_text, router.habits)}end"
 
 
 LINE = "set interfaces ge-0/0/0 description new"

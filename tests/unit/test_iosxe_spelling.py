@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pcg_netops.diff.iosxe.change import both_ways, standard
+from pcg_netops.diff.iosxe.router import Router
+from pcg_netops.diff.iosxe.safety import hazards
 from pcg_netops.diff.iosxe.scope import managed
 from pcg_netops.diff.iosxe.spelling import _PORTS, as_we_write
 from pcg_netops.errors import InputError
@@ -123,3 +127,50 @@ def test_a_text_of_people_comes_back_as_it_was(line: str) -> None:
     found = both_ways(managed(held, [wanted]), wanted)
     assert found.wrong == ()
     assert "two  spaces\tand a tab" in "\n".join(found.back_out)
+
+
+MANAGED = "interface GigabitEthernet1\n vrf forwarding Mgmt-intf\n ip address {} 255.255.255.0\n"
+LINES = "line vty 0 15\n login local\n access-class m in\n transport input {}\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (MANAGED.format("192.0.2.1"), MANAGED.format("192.0.2.2"), "GigabitEthernet1"),
+        (MANAGED.format("192.0.2.1"), MANAGED.format("192.0.2.1") + " shutdown\n", "Ethernet1"),
+        (MANAGED.format("192.0.2.1"), "hostname r1\n", "GigabitEthernet1"),
+        (LINES.format("ssh"), LINES.format("none"), "every `line vty` that takes SSH"),
+    ],
+)
+def test_what_a_device_is_managed_by_is_never_taken_away(
+    before: str, after: str, said: str
+) -> None:
+    (wrong,) = [x for x in both_ways(before, after).wrong if "managed by" in x]
+    assert said in wrong
+    assert not [x for x in both_ways(before, before + "ip domain name x\n").wrong if "managed" in x]
+
+
+@pytest.mark.parametrize("line", ["no login", "no access-class m in", "no transport input"])
+def test_a_terminal_line_is_at_no_moment_open(line: str) -> None:
+    text = LINES.format("ssh").splitlines()
+    found = hazards(Router(text), Router(text), ["line vty 5 15", f" {line}", "exit"])
+    assert "line vty 5 is open without" in str(found[0])
+
+
+@pytest.mark.parametrize(
+    ("printed", "rendered"),
+    [
+        ("police 8000 1500 1500 conform-action drop  exceed-action drop", None),
+        ("police 500000 15625 conform-action drop exceed-action drop", None),
+        ("set community 4259905636 no-export", "set community 65001:100 65535:65281"),
+        ("permit ip 0.0.0.0 255.255.255.255 192.0.2.1 0.0.0.0", "permit ip any host 192.0.2.1"),
+        ("10 permit 192.0.2.1 0.0.0.0", "10 permit host 192.0.2.1"),
+    ],
+)
+def test_what_says_the_same_is_the_same(printed: str, rendered: str | None) -> None:
+    plain = " ".join(re.sub(r"(police \d+)(?: \d+)+", r"\1", printed).split())
+    assert as_we_write(" ".join(printed.split())) == as_we_write(rendered or plain)
+
+
+def test_a_burst_of_ones_own_is_kept() -> None:
+    assert "9000" in as_we_write("police 8000 9000 conform-action drop exceed-action drop")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pcg_netops.diff.iosxe.language import DEFAULTS, LOGICAL, ORDERED, Tree
+from pcg_netops.diff.iosxe.terminals import can_be_taken_away
 
 
 def says_nothing(root: str, line: str, beside: Tree) -> bool:
@@ -35,12 +36,13 @@ def is_fixed(line: str) -> bool:
     """Whether this section is always there: a port of the chassis, a terminal line."""
     if line.startswith("interface "):
         return not LOGICAL.match(line)
-    return line.startswith(("control-plane", "line "))
+    return line.startswith(("control-plane", "line ")) and not can_be_taken_away(line)
 
 
 def is_idle(line: str, below: Tree) -> bool:
     """Whether a section that is always there says no more than one that is not configured."""
-    return is_fixed(line) and set(below) <= {"shutdown"}
+    said = (x for x in below if x != "shutdown" and not says_nothing(line, x, below))
+    return is_fixed(line) and not any(said)
 
 
 def _standard(line: str) -> tuple[bool, str]:

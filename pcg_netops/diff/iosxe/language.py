@@ -93,8 +93,20 @@ SILENT = re.compile(
     r"!|end$|exit|Building configuration|Current configuration|version \d|boot-(start|end)-marker"
     r"|ntp clock-period|bgp asnotation dot$|do |configure "
 )
-# A line that says no more than its absence would, by the first word of its section.
-DEFAULTS = {"interface": re.compile(r"no ip address$"), "route-map": re.compile(r"continue$")}
+# A line that says no more than its absence would, by the first word of its section: devices leave
+# it out.
+DEFAULTS = {
+    "": re.compile(r"logging trap informational$|ip ssh (authentication-retries 3|time-out 120)$"),
+    "interface": re.compile(r"no ip address$"),
+    "route-map": re.compile(r"continue$"),
+    "line": re.compile(r"exec-timeout 10 0$|login authentication default$"),
+    "crypto": re.compile(
+        r"lifetime 86400$|set security-association lifetime seconds 3600$|mode tunnel$"
+        r"|revocation-check crl$"
+    ),
+}
+# What a device takes and never prints: users of SNMPv3 are kept with their engine (RFC 3414, 4).
+UNSEEN = re.compile(r"snmp-server user \S+ \S+ v3( |$)")
 # Switched on unless said otherwise, so that the device prints that they are off.
 ON_BY_DEFAULT = re.compile(
     r"(ip http (secure-)?server|bgp default ipv4-unicast|bfd echo|ip source-route"
@@ -118,6 +130,8 @@ OWNED_WITHIN = {
         r"|vrf forwarding|bfd|service-policy|shutdown|tunnel)\b"
     ),
     "line ": re.compile(r"(no )?(access-class|exec-timeout|login|password|transport|rotary)\b"),
+    "vrf definition ": re.compile(r"$^"),  # devices give theirs a family of their own
+    "crypto pki trustpoint ": re.compile(r"$^"),  # and keys, when they enrol
 }
 _REMEMBERED = 1 << 16  # lines: the same ones stand in every stage, and on many devices
 

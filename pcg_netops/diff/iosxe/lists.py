@@ -17,9 +17,11 @@ _ROOM = 1000  # between the numbers of an access list while it is edited
 _STEP = 10  # as the device numbers entries by itself
 
 
-def new_access_list(header: str, entries: Sequence[Entry]) -> list[str]:
+def new_access_list(
+    header: str, entries: Sequence[Entry], last_remarks: Sequence[str] = ()
+) -> list[str]:
     """The commands that make an access list."""
-    return [header, *(f" {line}" for line in said(entries)), "exit"]
+    return [header, *(f" {line}" for line in (*said(entries), *last_remarks)), "exit"]
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,18 @@ class AccessListEdit:
     moves: bool
 
 
-def edit_access_list(header: str, old: Sequence[Entry], new: Sequence[Entry]) -> AccessListEdit:
-    """Edit in place. An entry that moves is absent for a moment: the device takes none twice."""
+def edit_access_list(
+    header: str,
+    old: Sequence[Entry],
+    new: Sequence[Entry],
+    *,
+    last_remarks: tuple[Sequence[str], Sequence[str]] = ((), ()),
+) -> AccessListEdit:
+    """Edit in place. An entry that moves is absent for a moment: the device takes none twice.
+
+    `last_remarks` are those that no entry follows, before and after. They go first and come last,
+    as they would be the remarks of whatever entry is added behind them.
+    """
     old_texts, new_texts = [e.text for e in old], [e.text for e in new]
     matcher = SequenceMatcher(None, old_texts, new_texts, autojunk=False)
     number = {i: _ROOM * (i + 1) for i in range(len(old))}
@@ -51,6 +63,9 @@ def edit_access_list(header: str, old: Sequence[Entry], new: Sequence[Entry]) ->
                 inserted.append(f" no {number[old_texts.index(entry.text)]}")
             inserted += [f" {at} {line}" for line in (*entry.remarks, entry.text)]
     body = [*inserted, *remarks, *(f" no {number[i]}" for i in reversed(removed))]
+    gone, come = last_remarks
+    if body or gone != come:
+        body = [*(f" no {x}" for x in gone), *body, *(f" {x}" for x in come)]
     if not body:
         return AccessListEdit((), moves=False)
     name = header.split()[-1]

@@ -35,10 +35,11 @@ def prefix_lists(old: Router, new: Router) -> Blocks:
 def access_lists(old: Router, new: Router) -> Blocks:
     for header, entries in new.access_lists.items():
         was = old.access_lists.get(header)
+        gone, come = old.last_remarks(header), new.last_remarks(header)
         if was is None:
-            yield _ACCESS_LISTS, new_access_list(header, entries)
-        elif said(was) != said(entries):
-            edit = edit_access_list(header, was, entries)
+            yield _ACCESS_LISTS, new_access_list(header, entries, come)
+        elif said(was) != said(entries) or gone != come:
+            edit = edit_access_list(header, was, entries, last_remarks=(gone, come))
             subject = "access list", header.split()[-1]
             if edit.moves and (users := _replaceable(old, subject)):
                 stand_in = _free(subject[1], {h.split()[-1] for h in old.access_lists})
@@ -49,7 +50,7 @@ def access_lists(old: Router, new: Router) -> Blocks:
                         *new_access_list(there, entries),
                         *_point(users, subject[1], subject[1], stand_in),
                         f"no {header}",
-                        *new_access_list(header, entries),
+                        *new_access_list(header, entries, come),
                         *_point(users, subject[1], stand_in, subject[1]),
                         f"no {there}",
                     ],

@@ -52,8 +52,8 @@ def commands(old: Router, new: Router) -> tuple[str, ...]:
 
 def _sections(old: Router, new: Router) -> Blocks:
     before, after = (
-        {x: below for x, below in plain(r.top).items() if not x.startswith("route-map ")}
-        for r in (old, new)
+        {x: b for x, b in plain(r.top, other.top).items() if not x.startswith("route-map ")}
+        for r, other in ((old, new), (new, old))
     )
     for name in old.prefix_lists.keys() - new.prefix_lists.keys():
         # Its description goes with the list.

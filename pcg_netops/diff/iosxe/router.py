@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -22,7 +22,8 @@ from pcg_netops.diff.iosxe.language import (
     references,
     single,
 )
-from pcg_netops.diff.iosxe.spelling import as_we_write, ranges_joined, words_of
+from pcg_netops.diff.iosxe.spelling import as_we_write, words_of
+from pcg_netops.diff.iosxe.terminals import covered, header_of, regrouped
 
 _ACCESS_LIST = re.compile(r"ip access-list (?:extended|standard) (\S+)$")
 _RESEQUENCE = re.compile(r"ip access-list resequence (\S+) (\d+) (\d+)$")
@@ -66,7 +67,8 @@ class Router:
         self._open: list[tuple[int, str, Tree]] = []  # modes: indentation, first line, lines
         self._remarks: dict[tuple[str, int], tuple[str, ...]] = {}  # of entries to come; 0: next
         self._banner: tuple[str, list[str]] | None = None
-        for line in ranges_joined(lines):
+        self._lines: list[str] = []  # the sections of the terminal lines that are being set
+        for line in lines:
             self.enter(line)
         _add_negated(self.negatives, self.top)
 
@@ -97,6 +99,9 @@ class Router:
         root = self._open[0][1]
         if root in self.access_lists:
             return self._enter_access_list(root, text)
+        if covered(root):
+            said = [self._set(header, self.top[header], text) for header in self._lines]
+            return tuple(subject for touched in said for subject in touched)
         tree = self._open[-1][2]
         touched = self._set(root, tree, text)
         if not text.startswith(("no ", "default ")):
@@ -112,6 +117,8 @@ class Router:
             return self._access_list(text, indent)
         if positive.startswith("ip prefix-list ") and " description " not in f"{positive} ":
             return self._prefix_list(positive, remove=positive is not text)
+        if lines := covered(positive):
+            return self._terminal_lines(lines, indent, remove=positive is not text)
         if text.startswith("banner ") and (banner := _BANNER.match(line.strip())):
             if banner[1] not in banner[2]:
                 self._banner = banner[1], [line.strip()]
@@ -131,6 +138,35 @@ class Router:
             return self._set("", self.top, "\n".join(lines))
         return ()
 
+    # Terminal lines
+
+    def _terminal_lines(self, lines: range, indent: int, remove: bool) -> tuple[Subject, ...]:
+        self.regroup({lines[0], lines[-1] + 1})
+        held = {number: header for header in self.top for number in covered(header)}
+        if remove:
+            gone = dict.fromkeys(held[number] for number in lines if number in held)
+            return tuple(s for header in gone for s in self._drop("", self.top, header))
+        if not held.keys() & set(lines):
+            held = dict.fromkeys(lines, header_of(lines))
+        self._lines = list(dict.fromkeys(held.get(n, header_of(range(n, n + 1))) for n in lines))
+        for header in self._lines:
+            if header not in self.top:
+                self._put("", self.top, header)
+        self._open.append((indent, header_of(lines), {}))
+        return ()
+
+    def regroup(self, cuts: Container[int]) -> None:
+        """Have one section for each range of lines that says one thing, cut at `cuts` as well."""
+        wanted = {h: list(below) for h, below in regrouped(self.top, cuts).items() if covered(h)}
+        if wanted.keys() <= self.top.keys():
+            return
+        for header in [x for x in self.top if covered(x)]:
+            self._drop("", self.top, header)
+        for header, below in wanted.items():
+            self._put("", self.top, header)
+            for line in below:
+                self._put(header, self.top[header], line)
+
     # Access lists
 
     def _access_list(self, text: str, indent: int) -> tuple[Subject, ...]:
@@ -138,6 +174,7 @@ class Router:
         subject = "access list", header.split()[-1]
         if text is not header:
             self.made[subject] -= len(self.access_lists.pop(header, ()))
+            self._remarks = {key: of for key, of in self._remarks.items() if key[0] != header}
         else:
             self.access_lists.setdefault(header, [])
             self._open.append((indent, header, {}))
@@ -167,8 +204,9 @@ class Router:
 
     def _insert(self, header: str, number: int, said: str) -> None:
         entries = self.access_lists[header]
-        remarks = self._remarks.pop((header, number), ()) or self._remarks.pop((header, 0), ())
         number = number or (entries[-1].number + _STEP if entries else _STEP)
+        before = sorted(key for key in self._remarks if key[0] == header and key[1] <= number)
+        remarks = tuple(remark for key in before for remark in self._remarks.pop(key))
         if any(e.number == number for e in entries):
             raise Rejected(f"duplicate sequence number {number} in {header}")
         entries.append(Entry(number, said, remarks))
@@ -179,11 +217,19 @@ class Router:
         """Remarks are their entry's: the one with their number, or the next one to come."""
         entries = self.access_lists[header]
         at = next((i for i, e in enumerate(entries) if e.number == number), None)
-        if at is None:
+        if removes and at is None:
+            for key in [key for key in self._remarks if key[0] == header]:
+                self._remarks[key] = tuple(x for x in self._remarks[key] if x != said)
+        elif at is None:
             self._remarks[header, number] = (*self._remarks.get((header, number), ()), said)
         else:
             remarks = () if removes else (*entries[at].remarks, said)
             entries[at] = replace(entries[at], remarks=remarks)
+
+    def last_remarks(self, header: str) -> tuple[str, ...]:
+        """The remarks of an access list that no entry follows."""
+        keys = sorted(key for key in self._remarks if key[0] == header)
+        return tuple(remark for key in keys for remark in self._remarks[key])
 
     def _resequence(self, name: str, first: str, step: str) -> tuple[Subject, ...]:
         for header, entries in self.access_lists.items():
@@ -304,10 +350,10 @@ class Router:
 
         `as_entered` keeps the order of sections, which is one in which a device takes them.
         """
-        lines = list(lines_of(self.top, "", as_entered))
+        lines = list(lines_of(regrouped(self.top), "", as_entered))
         for header, entries in sorted(self.access_lists.items()):
             lines.append(header)
-            lines += [f" {line}" for line in said(entries)]
+            lines += [f" {line}" for line in (*said(entries), *self.last_remarks(header))]
         for name, numbered in sorted(self.prefix_lists.items()):
             lines += [f"ip prefix-list {name} {entry}" for entry in ordered_prefixes(numbered)]
         return "".join(f"{line}\n" for line in lines)
@@ -339,6 +385,8 @@ def _subjects(root: str, text: str) -> tuple[Subject, ...]:
         found.append(("interface", root))
     if root.startswith("router bgp ") and (match := re.search(r"\bneighbor (\S+)", text)):
         found.append(("session", match[1]))
+    if covered(root):
+        found.append(("terminal line", root))
     if root.startswith("route-map ") and (root == text or "match " in text):
         found.append(("route map", root.split()[1]))
     return tuple(found)

@@ -6,7 +6,8 @@ Every command is entered into a copy of the configuration. After each, what it t
 - an access list in use decides on every packet as it did or as it will;
 - an entry of a route map in use matches what it did or will;
 - an interface that is up has the filters, the zone and the address that it will have;
-- a BGP session that is up has a policy in each direction.
+- a BGP session that is up has a policy in each direction;
+- a terminal line asks who logs in, from where and by which protocol, as before and as after.
 
 What is already so before the change, or is meant to be so after it, is not laid at its door.
 """
@@ -19,9 +20,12 @@ from dataclasses import dataclass
 
 from pcg_netops.diff.iosxe.language import Tree
 from pcg_netops.diff.iosxe.router import Entry, Rejected, Router, Subject
+from pcg_netops.diff.iosxe.terminals import covered
 
 _GUARD = re.compile(r"(ip access-group) \S+ (in|out)$|(zone-member)()")
 _POLICY = re.compile(r"neighbor \S+ (?:route-map|prefix-list) \S+ (in|out)$")
+_ASKED = re.compile(r"(access-class(?= \S+ in)|login|transport input)\b")
+_MANAGED_BY = "vrf forwarding Mgmt-intf"
 _WAYS = frozenset({"in", "out"})
 
 
@@ -61,6 +65,7 @@ class _Watch:
         self._maps = [_matches_of(router.top) for router in (start, end)]
         self._ports = [_Port.all(router.top) for router in (start, end)]
         self._peers = [_Peer.all(router.top) for router in (start, end)]
+        self._lines = [_asked(router.top) for router in (start, end)]
 
     def wrong(self, subject: Subject) -> Iterator[str]:
         """What is wrong now with something that a command touched."""
@@ -69,6 +74,8 @@ class _Watch:
             yield from self._interface(name)
         elif kind == "session":
             yield from self._session(name)
+        elif kind == "terminal line":
+            yield from self._terminal_line(name)
         elif self._now.used[subject] > 0 and subject not in self._missing:
             if self._now.made[subject] <= 0:
                 yield f"{kind} {name} is in use and is missing or empty"
@@ -94,6 +101,13 @@ class _Watch:
             meant = {way for side in (was, will) if side.up for way in _WAYS - side.policies}
             for way in sorted(_WAYS - now.policies - meant):
                 yield f"the session with {peer} is up without a policy {way}"
+
+    def _terminal_line(self, name: str) -> Iterator[str]:
+        now = _asked(self._now.top)
+        for number in covered(name):
+            was, will = (side.get(number, frozenset()) for side in self._lines)
+            for what in sorted((was & will) - now.get(number, frozenset())):
+                yield f"line vty {number} is open without {what}"
 
     def _access_list(self, name: str) -> Iterator[str]:
         (now,) = (e for header, e in self._now.access_lists.items() if header.split()[-1] == name)
@@ -170,6 +184,37 @@ class _Port:
     def all(cls, top: Tree) -> dict[str, _Port]:
         """Every interface by its first line."""
         return {x: cls.of(tree) for x, tree in top.items() if x.startswith("interface ")}
+
+
+def _asked(top: Tree) -> dict[int, frozenset[str]]:
+    """What each terminal line asks of who comes."""
+    return {
+        number: frozenset(found[1] for found in map(_ASKED.match, below) if found)
+        for header, below in top.items()
+        for number in covered(header)
+    }
+
+
+def access_lost(before: Tree, after: Tree) -> Iterator[str]:
+    """What the device is managed by before, and not after: nobody could undo that from afar."""
+    for header, tree in before.items():
+        if _MANAGED_BY in tree:
+            new = after.get(header, {})
+            now, will = _Port.of(tree), _Port.of(new)
+            kept = {x for x in tree if x.startswith("ip address ")} <= new.keys()
+            if now.up and not (will.up and will.vrf == now.vrf and kept):
+                yield f"`{header}` in `{_MANAGED_BY}`, its address, or that it is up"
+    if _takes_ssh(before) and not _takes_ssh(after):
+        yield "every `line vty` that takes SSH"
+
+
+def _takes_ssh(top: Tree) -> bool:
+    return any(
+        line.startswith("transport input") and {"ssh", "all"} & set(line.split())
+        for header, below in top.items()
+        if covered(header)
+        for line in below
+    )
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,13 @@ from pcg_netops.diff.iosxe.language import (
     OWNED,
     OWNED_WITHIN,
     SECRET,
+    UNSEEN,
     Tree,
     single,
 )
 from pcg_netops.diff.iosxe.reading import read
 from pcg_netops.diff.iosxe.router import Router
+from pcg_netops.diff.iosxe.terminals import cuts_of
 
 _MARKER = re.compile(r"(?:\d )?pcg_secret_[a-z0-9-]+_")
 
@@ -23,11 +25,17 @@ def managed(running: str, renderings: Sequence[str]) -> str:
     """What of a running configuration any rendering of the device manages.
 
     All else is somebody else's: accounts, licences, certificates, other VRFs' routes. A secret that
-    a rendering names is taken as that one, whatever the device holds and however it salts it.
+    a rendering names is taken as that one, whatever the device holds and however it salts it. What
+    devices never print is taken as the first rendering has it, which is what it is meant to hold.
     """
     router = read(running)
     known = [read(text) for text in renderings]
+    cuts = cuts_of(router.top, *(k.top for k in known))
+    for each in (router, *known):
+        each.regroup(cuts)
     _scope(router, router.top, [k.top for k in known], "")
+    for line in [x for k in known[:1] for x in k.top if UNSEEN.match(x) and x not in router.top]:
+        router.assume("", router.top, line)
     for header in [h for h in router.access_lists if not OWNED.match(h)]:
         if not any(header in k.access_lists for k in known):
             del router.access_lists[header]
@@ -61,7 +69,7 @@ def _is_ours(root: str, line: str) -> bool:
 def _mask(router: Router, tree: Tree, known: list[Tree], root: str) -> None:
     for wanted in [line for k in known for line in k if _MARKER.search(line)]:
         parts = map(re.escape, _MARKER.split(wanted))
-        pattern = re.compile(r"(?:\d )?\S+".join(parts))
+        pattern = re.compile(r"(?:\d )?\S+".join(parts) + r"(?: \d)?")  # of NTP it comes last
         for line in [x for x in tree if x != wanted and pattern.fullmatch(x)]:
             router.forget(root, tree, line)
             router.assume(root, tree, wanted)

@@ -10,7 +10,7 @@ from hier_config.platforms.driver_base import HConfigDriverBase, HConfigDriverRu
 from hier_config.root import HConfig
 
 from pcg_netops.diff.iosxe.form import is_idle, says_nothing
-from pcg_netops.diff.iosxe.language import SINGLE, Tree
+from pcg_netops.diff.iosxe.language import SINGLE, Tree, single
 
 
 @dataclass
@@ -72,15 +72,21 @@ def difference(old: Tree, new: Tree) -> list[Command]:
     return _commands(source.config_to_get_to(target))
 
 
-def plain(tree: Tree, root: str = "") -> Tree:
-    """Without what a device leaves out: defaults, and ports that say no more than that."""
+def plain(tree: Tree, beside: Tree, root: str = "") -> Tree:
+    """Without what a device leaves out: defaults, and ports that say no more than that.
+
+    A default that takes the place of another value in the tree `beside` stays: it is entered in
+    full, as `no` would say less than what is meant.
+    """
+    others = {setting[0] for line in beside if line not in tree and (setting := single(root, line))}
     found: Tree = {}
     for line, below in tree.items():
-        if says_nothing(root, line, tree):
+        setting = single(root, line)
+        if says_nothing(root, line, tree) and not (setting and setting[0] in others):
             continue
-        if not root and is_idle(line, below):
+        if not root and is_idle(line, below) and not (line in beside and line.startswith("line ")):
             continue
-        found[line] = plain(below, root or line)
+        found[line] = plain(below, beside.get(line, {}), root or line)
     return found
 
 

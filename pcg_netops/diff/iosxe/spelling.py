@@ -1,13 +1,13 @@
-"""What devices print in other words than we write: names of ports, AS numbers, ranges of lines.
+"""What devices print in other words than we write, or with more: one text for each meaning.
 
-Sources: Cisco IOS Security Command Reference, "access-list (IP extended)", for the names [K];
-RFC 5396 for AS numbers with a dot.
+Sources: Cisco IOS Security Command Reference, "access-list (IP extended)", for the names [K]; IOS
+QoS Command Reference, "police", for the bursts that a device adds [K]; RFC 5396 for AS numbers with
+a dot, RFC 1997 and RFC 8326 for communities with names.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 _TCP = (
@@ -40,7 +40,19 @@ _AS_COMMAND = re.compile(
     r"|bgp confederation (?:identifier|peers))\b"
 )
 _DOTTED = re.compile(r"(?<![\w.])(\d{1,5})\.(\d{1,5})(?![\w.])")
-_VTY = re.compile(r"line vty (\d+)(?: (\d+))?$")
+_COMMUNITIES = re.compile(r"set community |ip community-list standard \S+ (?:permit|deny) ")
+_COMMUNITY = re.compile(r"(?<= )(?:(\d+)|(\d+:\d+))(?= |$)")
+_WELL_KNOWN = {
+    "65535:0": "gshut",
+    "65535:65281": "no-export",
+    "65535:65282": "no-advertise",
+    "65535:65283": "local-AS",
+}
+# An address whose wildcard bits say that it is one host, or any.
+_HOST = re.compile(r"(?<= )(\d+\.\d+\.\d+\.\d+) 0\.0\.0\.0(?= |$)")
+_ANY = "0.0.0.0 255.255.255.255"
+_POLICE = re.compile(r"police (cir )?(\d+)((?: (?:bc |be )?\d+)*)(.*)")
+_SMALLEST_BURST = 1500  # bytes; else what passes in 1/4 s: a bit rate / 8 / 4
 _OTHER_WORDS = frozenset(["log", "log-input", "established", "fragments", "dscp", "precedence"])
 
 
@@ -60,6 +72,7 @@ def words_of(line: str) -> str:
 def as_we_write(text: str) -> str:
     """A command in our words; the same one for every spelling that a device knows of it."""
     if entry := _ENTRY.match(text):
+        text = _HOST.sub(r"host \1", text.replace(_ANY, "any"))
         ports = _PORTS.get(entry[1])
         if ports:
             return _PORT.sub(lambda found: _numbered(found, ports), text)
@@ -67,7 +80,26 @@ def as_we_write(text: str) -> str:
             return f"{text[: entry.start(1)]}{_NUMBERS[entry[1]]}{text[entry.end(1) :]}"
     elif _AS_COMMAND.match(text):
         return _DOTTED.sub(lambda found: str(int(found[1]) * 65536 + int(found[2])), text)
+    elif _COMMUNITIES.match(text):
+        return _COMMUNITY.sub(_community, text)
+    elif policer := _POLICE.fullmatch(text):
+        return _policer(policer)
     return text
+
+
+def _community(found: re.Match[str]) -> str:
+    """As two numbers, or by its name: a device may print all of it as one number."""
+    number = found[2] or f"{int(found[1]) >> 16}:{int(found[1]) & 0xFFFF}"
+    return _WELL_KNOWN.get(number, number)
+
+
+def _policer(found: re.Match[str]) -> str:
+    """Without the bursts that a device has by itself, and which it adds as it prints."""
+    cir, rate, bursts, rest = found.groups("")
+    default = str(max(int(rate) // 32, _SMALLEST_BURST))
+    if set(re.findall(r"\d+", bursts)) <= {default}:
+        bursts = ""
+    return f"police {cir}{rate}{bursts}{rest}"
 
 
 def _numbered(found: re.Match[str], ports: dict[str, str]) -> str:
@@ -78,46 +110,3 @@ def _numbered(found: re.Match[str], ports: dict[str, str]) -> str:
             return " ".join([found[1], *names, *words[at:]])
         names.append(ports.get(word, word))
     return " ".join([found[1], *names])
-
-
-def ranges_joined(lines: Iterable[str]) -> list[str]:
-    """Terminal lines that are printed in parts, `line vty 0 4` and `5 15`, as the one range."""
-    found = list(lines)
-    if sum(line.startswith("line vty ") for line in found) < 2:
-        return found
-    joined: list[str] = []
-    parts: list[tuple[int, int, list[str]]] = []
-    for head, below in _sections(found):
-        match = _VTY.match(head.rstrip())
-        if not match:
-            joined += _said(parts)
-            parts = []
-            joined += [head, *below]
-            continue
-        first, last = int(match[1]), int(match[2] or match[1])
-        said = [line for line in below if line.strip() not in ("", "!")]
-        if parts and parts[-1][1] + 1 == first and parts[-1][2] == said:
-            parts[-1] = (parts[-1][0], last, said)
-        else:
-            parts.append((first, last, said))
-    return [*joined, *_said(parts)]
-
-
-def _sections(lines: list[str]) -> Iterator[tuple[str, list[str]]]:
-    """Each line at the margin, with the lines that are indented below it."""
-    head, below = None, []
-    for line in lines:
-        if line.startswith(" ") or (head is not None and _VTY.match(head) and line.strip() == "!"):
-            below.append(line)
-            continue
-        if head is not None:
-            yield head, below
-        head, below = line, []
-    if head is not None:
-        yield head, below
-
-
-def _said(parts: list[tuple[int, int, list[str]]]) -> Iterator[str]:
-    for first, last, below in parts:
-        yield f"line vty {first} {last}" if last != first else f"line vty {first}"
-        yield from below
