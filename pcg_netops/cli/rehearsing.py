@@ -31,7 +31,8 @@ def rehearse(
     runs = Path("build", workspace.network.name)
     top = workspace.root if build is None else build
     parent = top / (runs if build is None else runs.name)
-    run_dir = new_run_folder(require_inside(top, parent))
+    require_inside(top, parent)
+    run_dir = new_run_folder(parent)
     whoever_listens()
     with terminal_progress() as shown:
         evidence = rehearsal.rehearse(workspace, cutover, run_dir, shown.progress, rate, backend)

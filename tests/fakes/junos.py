@@ -20,6 +20,7 @@ import re
 from dataclasses import dataclass
 
 from tests.fake_device import USER, FakeDevice, Fault, Kind, Terminal
+from tests.fakes.junos_print import Habits, printed
 from tests.fakes.junos_tree import Editor, StatementError, Statements, load
 
 _CONFIRMED = re.compile(r'commit confirmed(?: (\d+))?(?: comment "([^"]*)")?')
@@ -72,6 +73,7 @@ class FakeJunos(FakeDevice):
         self._timer: asyncio.TimerHandle | None = None
         self.minutes = 0
         self.terminals: list[Terminal] = []
+        self.habits = Habits()
 
     @property
     def active(self) -> Statements:
@@ -209,7 +211,7 @@ class _Shell:
         if command.startswith("set cli "):
             text = self._set_cli(command)
         elif command == "show configuration" and "display set" in pipes:
-            text = f"set version 21.4R3.15\n{device.running_text}"
+            text = printed(device.active, device.habits)
         elif command == "show system commit":
             text = self._history()
         elif command in ("configure", "configure exclusive", "configure private"):

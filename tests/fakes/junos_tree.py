@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 Path = tuple[str, ...]
 _WORD = re.compile(r'"[^"]*"|\S+')
+_SIMPLE = re.compile(r'^"([\w./:*@+~-]+)"$')  # what a device keeps without quotes
 _HIERARCHY_NAMES = """
     access applications chassis class-of-service event-options firewall forwarding-options groups
     interfaces policy-options protocols routing-instances routing-options security snmp system
@@ -23,6 +24,7 @@ _SINGLE_NAMES = """
     host-name description mtu metric local-preference as-path-prepend peer-as hold-time router-id
     autonomous-system maximum minimum-interval multiplier version protocol-version root-login
     default-policy message time-zone idle-timeout local-address authentication-key
+    secret value authentication-password privacy-password
 """
 _SINGLE = frozenset(_SINGLE_NAMES.split())
 
@@ -109,7 +111,7 @@ class Editor:
     def take(self, line: str, lost: bool = False) -> str:
         """Carry out a line; a warning or "". Raises StatementError. `lost` does nothing."""
         tokens = list(_WORD.finditer(line))
-        words = [token[0] for token in tokens]
+        words = [_SIMPLE.sub(r"\1", token[0]) for token in tokens]
         if not words or words[0].startswith("#"):
             return ""
         verb, path = words[0], (*self.level, *words[1:])

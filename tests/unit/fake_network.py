@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pcg_netops.diff.iosxe.scope import managed
+from pcg_netops.diff.junos.scope import managed as junos_managed
 from pcg_netops.inventory.workspace import Workspace, load_workspace
 from pcg_netops.model.hosts import Entry
 from pcg_netops.push.driver import Change, Running
@@ -106,6 +107,11 @@ def _junos_rows(running: Running) -> list[str]:
     return [row for row in running["junos.set"].splitlines() if "set version" not in row]
 
 
+def _junos_held(running: Running, known: Sequence[str]) -> list[str]:
+    named = [text.replace(CANARY, "pcg_secret_bgp_") for text in known]
+    return junos_managed(running["junos.set"], named).splitlines()
+
+
 def _junos_applied(text: str, lines: Sequence[str]) -> list[str]:
     editor = junos_tree.Editor(junos_tree.load(text))
     for line in lines:
@@ -128,7 +134,7 @@ JUNOS = Maker(
     re.sub(r"(?m)^(edit|annotate|top).*\n", "", (GOLDEN / "junos/hq-border/junos.set").read_text()),
     JUNOS_LINES,
     _junos_rows,
-    lambda running, _: _junos_rows(running),
+    _junos_held,
     _junos_applied,
 )
 

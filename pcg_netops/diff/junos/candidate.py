@@ -53,8 +53,17 @@ SINGLE = frozenset(
         "external-interface",
         "gateway",
         "ike-policy",
+        "secret",
+        "value",
+        "authentication-password",
+        "privacy-password",
     )
 )
+# Several settings of one thing, which can be entered in one line and are printed one by one.
+_APART = (("system", "ntp", "authentication-key", "*", "type", "*"),)
+# Users of SNMPv3 are told passwords and hold the keys that follow from them (RFC 3414, A.2).
+_DERIVED = {"authentication-key": "authentication-password", "privacy-key": "privacy-password"}
+_OF_SNMP = ("snmp", "v3", "usm")
 # Below these the order of names counts; `*` stands for any one word.
 _ORDERED = tuple(
     tuple(path.split())
@@ -121,9 +130,12 @@ class Candidate:
         if "[" in words and words[-1] == "]":
             self._enter_each(verb, words)
             return
-        path = (*self._edit, *words)
-        if self._own is not None:
-            self._part(path)
+        for path in _apart(verb, (*self._edit, *words)):
+            if self._own is not None:
+                self._part(path)
+            self._take(verb, path)
+
+    def _take(self, verb: str, path: Path) -> None:
         if verb == "top":
             self._edit = ()
         elif verb == "edit":
@@ -192,6 +204,17 @@ class Candidate:
     def text(self) -> str:
         """What it says, the same for every configuration that means the same."""
         return "".join(f"{line}\n" for line in statements(self.top))
+
+
+def _apart(verb: str, path: Path) -> Iterator[Path]:
+    """What a statement says, in the words and the parts in which devices print it."""
+    if path[: len(_OF_SNMP)] == _OF_SNMP:
+        path = tuple(_DERIVED.get(word, word) for word in path)
+    for known in _APART if verb == "set" else ():
+        if len(path) > len(known) and fits(known, path):
+            yield path[: len(known)]
+            path = (*path[: len(known) - 2], *path[len(known) :])
+    yield path
 
 
 def read(text: str) -> Candidate:

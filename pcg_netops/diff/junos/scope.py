@@ -57,8 +57,12 @@ def _scope(at: Statement, known: list[Statement], path: Path) -> None:
             if not leads or not at.below[word].below:
                 del at.below[word]
         else:
-            at.below[word].remark = next((s.remark for s in same if s.remark), "")
-            _scope(at.below[word], same, here)
+            found = at.below[word]
+            found.remark = next((s.remark for s in same if s.remark), "")
+            was_empty = not found.below
+            _scope(found, same, here)
+            if not (was_empty or found.below or any(not s.below for s in same)):
+                del at.below[word]  # all that is in it is somebody else's
 
 
 def _values_of(known: list[Statement], word: str) -> bool:
