@@ -1,4 +1,4 @@
-"""The loader at its limits, and fuzzed: seconds, peak memory, and whether anything got through.
+"""Every reader of text from outside, fuzzed, and the loader at its limits: seconds, peak memory.
 
     python benchmarks/fuzz_loader.py --minutes 10
 
@@ -67,7 +67,8 @@ def read_one(text: str, folder: Path) -> tuple[int, str, float, float]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=10, help="of fuzzing, all tests together")
+    parser.add_argument("--minutes", type=float, default=10, help="of fuzzing, for each reader")
+    parser.add_argument("--only", default="", help="readers, as pytest's -k has them")
     arguments = parser.parse_args()
     failed = False
     with tempfile.TemporaryDirectory() as folder:
@@ -77,12 +78,13 @@ def main() -> int:
             print(
                 f"{name:<32} {len(text) / 1e6:5.1f} MB {seconds:6.1f} s {megabytes:5.0f} MB  {said}"
             )
-    tests = REPOSITORY / "tests" / "unit" / "test_fuzz_loader.py"
-    each = arguments.minutes * 60 / 4  # the number of its tests
+    tests = sorted(str(path) for path in (REPOSITORY / "tests" / "unit").glob("test_fuzz_*.py"))
+    chosen = ["-k", arguments.only] if arguments.only else []
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "--durations=0", str(tests)],
+        [sys.executable, "-m", "pytest", "-q", "--durations=0", *chosen, *tests],
         cwd=REPOSITORY,
-        env=os.environ | {"PYTHONPATH": str(REPOSITORY), "PCG_FUZZ_SECONDS": str(each)},
+        env=os.environ
+        | {"PYTHONPATH": str(REPOSITORY), "PCG_FUZZ_SECONDS": str(arguments.minutes * 60)},
     )
     return int(failed or done.returncode != 0)
 

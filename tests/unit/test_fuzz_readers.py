@@ -19,7 +19,9 @@ from openpyxl import Workbook
 
 from pcg_netops.cli.changes import Choice, show_changes
 from pcg_netops.diff import changeset
-from pcg_netops.errors import EnvironmentLack, InputError, PcgError, PushError
+from pcg_netops.diff.captures import whole
+from pcg_netops.diff.planning import held, plan, rendered
+from pcg_netops.errors import EnvironmentLack, InputError, InputErrors, PcgError, PushError
 from pcg_netops.inventory.register import known_columns, read_register
 from pcg_netops.inventory.table import read_table
 from pcg_netops.inventory.yamlfile import read_yaml
@@ -31,8 +33,13 @@ from pcg_netops.push.journal import Act, Beginning, Journal, read_journal
 from pcg_netops.push.known_hosts import known_hosts
 from pcg_netops.push.login import place_of
 from pcg_netops.push.trust import Trust
-from tests.conftest import REPOSITORY, copy_small
+from tests.conftest import REPOSITORY, Pcg, copy_small
+from tests.fakes import ios_print, ios_tree, junos_print, junos_tree
+from tests.netbox_server import TOKEN, FakeNetBox, machine, serving
+from tests.unit.fake_network import GOLDEN
+from tests.unit.test_changeset_junos import text_of
 from tests.unit.test_fuzz_loader import again, fresh
+from tests.unit.variants import every_stage
 
 DIGEST = "0" * 64
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBNOo8XmhZq3oY2YgJ1NnYVdXmNpYPyyJ6Zr5xJdE0mS"
@@ -161,6 +168,81 @@ FILES: dict[str, tuple[Callable[[Path], object], Callable[[Path], object]]] = {
         topology.load,
     ),
 }  # fmt: skip
+
+
+# --- what devices print ---------------------------------------------------------------------------
+
+
+def _iosxe(habits: ios_print.Habits) -> str:
+    text = (GOLDEN / "iosxe/hq-border/iosxe.conf").read_text()
+    return ios_print.printed("\n".join(ios_tree.load(text).lines()), habits) + "end\n"
+
+
+def _junos(habits: junos_print.Habits) -> str:
+    text = text_of(every_stage("hq-border")[0])
+    return junos_print.printed(junos_tree.load(text), habits)
+
+
+PRINTED = {
+    "iosxe": ("iosxe.conf", _iosxe(ios_print.Habits())),
+    "iosxe, another": ("iosxe.conf", _iosxe(ios_print.Habits(numbers=False, dotted=True))),
+    "junos": ("junos.set", _junos(junos_print.Habits())),
+    "junos in blocks": ("junos.conf", _junos(junos_print.Habits(blocks=True, protected=True))),
+}
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_whatever_a_device_prints_is_planned_for_or_refused(name: str) -> None:
+    platform = name[:5]
+    file, text = PRINTED[name]
+    good = text.encode()
+    wanted = {"iosxe.conf": (GOLDEN / "iosxe/hq-border/iosxe.conf").read_text()}
+    if platform == "junos":
+        wanted = {"junos.set": text_of(every_stage("hq-border")[1])}
+
+    def planned(data: bytes) -> object:
+        shown = {file: whole(platform, data.decode(errors="replace"), file)}
+        base = held(platform, shown, (wanted,))
+        return plan("r1", platform, base, rendered(platform, wanted))
+
+    planned(good)
+
+    @settings(max_examples=40, database=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(st.randoms(use_true_random=False))
+    def property_(random: Random) -> None:
+        data = changed(good, random)
+        if random.random() < 0.3:  # cut, as a session that breaks
+            data = data[random.randint(0, len(data)) :][: random.randint(0, len(data))]
+        with suppress(InputErrors):
+            read_or_refused(lambda: planned(data))
+
+    again(fresh(property_))
+
+
+def test_whatever_a_netbox_answers_is_imported_or_refused(
+    workspace: Path, pcg: Pcg, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NETBOX_TOKEN", TOKEN)
+    machines = [machine(1, "hq-border", "198.18.7.11/24", platform="cisco-ios-xe", tags=["core"])]
+    page = {"count": 1, "next": None, "previous": None, "results": machines}
+    good = json.dumps(page).encode()
+    with serving(FakeNetBox()) as netbox:
+
+        @settings(
+            max_examples=10,
+            database=None,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+            deadline=None,
+        )
+        @given(st.randoms(use_true_random=False))
+        def property_(random: Random) -> None:
+            status = random.choice([200, 200, 200, 200, 301, 404, 429, 500])
+            netbox.answer = status, {}, changed(good, random)
+            done = pcg("import", "hosts", "--netbox", netbox.url, "--dry-run")
+            assert done.code in (0, 2, 3), done
+            assert "Traceback" not in done.err, done
+
+        again(fresh(property_))
 
 
 @pytest.mark.parametrize("name", FILES)
