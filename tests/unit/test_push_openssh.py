@@ -26,6 +26,11 @@ from pcg_netops.push.trust import Trust, asked_for
 from tests.unit.fake_network import small_workspace
 
 NAME = "hospital"
+PASSWORD = "correct horse"
+PASSWORD_HASH = (  # of crypt(3)
+    "$6$abcdefgh$yIZAF3gQPvtKZO/9qOJKffAKKbtS3ef3qmwyugk4uWVjX8YZ"
+    "f/GV3A8SkFxEPY0T56CcilGrHKLffBsp6dLMG."
+)
 
 
 @dataclass
@@ -72,7 +77,11 @@ def _run(*argv: str) -> str:
 
 
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+def server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[Server]:
+    """Tests that ask for it by `parametrize` get one that takes that way alone, and a password."""
+    way = getattr(request, "param", "publickey")
     host = _key(tmp_path / "host")
     authority = _key(tmp_path / "authority")
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -81,8 +90,10 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     (tmp_path / "sshd_config").write_text(
         f"Port {port}\nListenAddress 127.0.0.1\nHostKey {host}\nPidFile none\nStrictModes no\n"
         f"AuthorizedKeysFile {tmp_path / 'authorized'}\nTrustedUserCAKeys {authority}.pub\n"
-        "PermitRootLogin yes\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n"
-        "UsePAM no\n"
+        f"PermitRootLogin yes\nAuthenticationMethods {way}\n"
+        f"PasswordAuthentication {_yes(way == 'password')}\n"
+        f"KbdInteractiveAuthentication {_yes(way == 'keyboard-interactive')}\n"
+        f"UsePAM {_yes(way == 'keyboard-interactive')}\n"
     )
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     (tmp_path / "home").mkdir()
@@ -90,6 +101,8 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     if os.getuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)  # which sshd insists on as root
     argv = [_sshd(), "-D", "-e", "-f", str(tmp_path / "sshd_config")]
+    if way != "publickey":
+        argv = _with_password(tmp_path, argv)
     with (tmp_path / "log").open("w") as log, subprocess.Popen(argv, stderr=log) as process:
         deadline = time.monotonic() + 10
         while "listening" not in (tmp_path / "log").read_text():
@@ -97,6 +110,21 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
             time.sleep(0.02)
         yield Server(port, tmp_path, " ".join(Path(f"{host}.pub").read_text().split()[:2]))
         process.terminate()
+
+
+def _yes(said: bool) -> str:
+    return "yes" if said else "no"
+
+
+def _with_password(folder: Path, argv: list[str]) -> list[str]:
+    """The command in a mount namespace where root has PASSWORD: the machine's accounts stay."""
+    accounts = Path("/etc/shadow").read_text().splitlines()
+    others = [line for line in accounts if not line.startswith("root:")]
+    shadow = folder / "shadow"
+    shadow.touch(0o600)
+    shadow.write_text("\n".join([f"root:{PASSWORD_HASH}:20000:0:99999:7:::", *others, ""]))
+    script = 'mount --bind "$0" /etc/shadow && exec "$@"'
+    return ["unshare", "--mount", "sh", "-c", script, str(shadow), *argv]
 
 
 def _sshd() -> str:
@@ -206,3 +234,29 @@ def test_a_jump_host_leads_to_the_device(server: Server) -> None:
     )
     server.logged_in(server.workspace(host="198.18.7.10"))
     assert (server.folder / "log").read_text().count("Accepted publickey") == 2
+
+
+needs_root = pytest.mark.skipif(
+    os.getuid() != 0, reason="only root can give OpenSSH's server a password of its own"
+)
+
+
+@needs_root
+@pytest.mark.parametrize("server", ["password", "keyboard-interactive"], indirect=True)
+def test_a_password_logs_in(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROUTER_PASSWORD", PASSWORD)
+    server.logged_in(server.workspace(Login(password="env:ROUTER_PASSWORD")))
+    said = (server.folder / "log").read_text()
+    assert "Accepted password" in said or "Accepted keyboard-interactive" in said
+
+
+@needs_root
+@pytest.mark.parametrize("server", ["password", "keyboard-interactive"], indirect=True)
+def test_a_wrong_password_is_told_and_never_shown(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROUTER_PASSWORD", "wrong battery")
+    with pytest.raises(Unreachable) as refused:
+        server.logged_in(server.workspace(Login(password="env:ROUTER_PASSWORD")))
+    assert "check user name and 'login'" in refused.value.remedy
+    assert "battery" not in str(refused.value)
