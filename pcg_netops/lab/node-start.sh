@@ -73,8 +73,10 @@ echo 1 >/proc/sys/net/ipv4/ip_forward
 words=$(nft -f "$saved/nftables.conf" 2>&1) || fail nft "$words"
 [ -z "${TUNNELS-}" ] || start_charon
 daemon zebra
-if grep -q '^ip route ' "$saved/frr.conf"; then daemon staticd; fi
+static=
+if grep -q '^ip route ' "$saved/frr.conf"; then daemon staticd; else static=later; fi
 daemon bfdd
 daemon bgpd
 words=$(vtysh -b 2>&1) || fail vtysh "$words"
+[ -z "$static" ] || daemon staticd # for what is pushed: FRR's own start has it always
 [ -z "${TUNNELS-}" ] || load_tunnels

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 Path = tuple[str, ...]
 _WORD = re.compile(r'"[^"]*"|\S+')
@@ -67,9 +68,21 @@ class Statements:
         if len(path) > 1 and path[-2] in _SINGLE:
             old = [p for p in self.paths if p[:-1] == path[:-1]]
         old += [p for p in self.paths if p == path[: len(p)]]  # said in more words now
-        for known in old:
-            del self.paths[known]
-        self.paths[path] = None
+        self.paths = dict.fromkeys(self._with(path, old))
+
+    def _with(self, path: Path, old: list[Path]) -> Iterator[Path]:
+        """The paths with a new one in the place of old ones, or last of those that it is among."""
+        known = list(self.paths)
+        among = max((_in_common(path, other) for other in known), default=0)
+        last = max((n for n, x in enumerate(known) if x[:among] == path[:among]), default=-1)
+        at = known.index(old[0]) if old else last
+        for number, other in enumerate(known):
+            if other not in old:
+                yield other
+            if number == at:
+                yield path
+        if not known:
+            yield path
 
     def delete(self, path: Path) -> bool:
         gone = [known for known in self.paths if known[: len(path)] == path]
@@ -99,6 +112,11 @@ class Statements:
             for name in dict.fromkeys(used)
             if name not in defined
         ]
+
+
+def _in_common(one: Path, other: Path) -> int:
+    """How many of their first words are the same."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 class Editor:

@@ -153,3 +153,21 @@ def test_no_more_is_said_than_differs(old: str, new: str, wanted: list[str]) -> 
 def test_a_statement_about_what_is_not_there_is_not_taken(line: str) -> None:
     with pytest.raises(KeyError):
         Candidate().enter(line)
+
+
+MANAGED = "set system services ssh\nset interfaces fxp0 unit 0 family inet address 192.0.2.1/24\n"
+
+
+@pytest.mark.parametrize(
+    ("after", "said"),
+    [
+        (MANAGED.replace("192.0.2.1", "192.0.2.2"), "address"),
+        (MANAGED + "set interfaces fxp0 disable\n", "address"),
+        (MANAGED + "deactivate interfaces fxp0\n", "address"),
+        ("set system host-name g1\n", "system services ssh"),
+    ],
+)
+def test_what_a_gateway_is_managed_by_is_never_taken_away(after: str, said: str) -> None:
+    wrong = [x for x in both_ways(MANAGED, after).wrong if "managed by" in x]
+    assert any(said in x for x in wrong)
+    assert both_ways(MANAGED, MANAGED + "set system host-name g1\n").wrong == ()
