@@ -28,6 +28,7 @@ from pcg_netops.diff.iosxe.terminals import covered, header_of, regrouped
 _ACCESS_LIST = re.compile(r"ip access-list (?:extended|standard) (\S+)$")
 _RESEQUENCE = re.compile(r"ip access-list resequence (\S+) (\d+) (\d+)$")
 _PREFIX_LIST = re.compile(r"ip prefix-list (\S+)(?: seq (\d+))? ((?:permit|deny) .+)$")
+_ROUTE_MAP = re.compile(r"no route-map \S+(?: .*)?|route-map \S+ (?:permit|deny) \d+")
 _NUMBERED = re.compile(r"(?:(\d+) )?(.+)$")
 _BANNER = re.compile(r"banner \S+ (\^C|.)(.*)$", re.DOTALL)
 _STEP, _PREFIX_STEP = 10, 5  # between entries that are entered without a number
@@ -117,6 +118,8 @@ class Router:
             return self._access_list(text, indent)
         if positive.startswith("ip prefix-list ") and " description " not in f"{positive} ":
             return self._prefix_list(positive, remove=positive is not text)
+        if positive.startswith("route-map ") and not _ROUTE_MAP.fullmatch(text):
+            raise Rejected(text)
         if lines := covered(positive):
             return self._terminal_lines(lines, indent, remove=positive is not text)
         if text.startswith("banner ") and (banner := _BANNER.match(line.strip())):

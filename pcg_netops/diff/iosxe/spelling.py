@@ -51,6 +51,7 @@ _WELL_KNOWN = {
 # An address whose wildcard bits say that it is one host, or any.
 _HOST = re.compile(r"(?<= )(\d+\.\d+\.\d+\.\d+) 0\.0\.0\.0(?= |$)")
 _ANY = "0.0.0.0 255.255.255.255"
+_ROUTE_MAP = re.compile(r"(route-map \S+)(?: (permit|deny))?(?: (\d+))?")
 _POLICE = re.compile(r"police (cir )?(\d+)((?: (?:bc |be )?\d+)*)(.*)")
 _SMALLEST_BURST = 1500  # bytes; else what passes in 1/4 s: a bit rate / 8 / 4
 _OTHER_WORDS = frozenset(["log", "log-input", "established", "fragments", "dscp", "precedence"])
@@ -80,6 +81,8 @@ def as_we_write(text: str) -> str:
             return f"{text[: entry.start(1)]}{_NUMBERS[entry[1]]}{text[entry.end(1) :]}"
     elif _AS_COMMAND.match(text):
         return _DOTTED.sub(lambda found: str(int(found[1]) * 65536 + int(found[2])), text)
+    elif entry := _ROUTE_MAP.fullmatch(text):
+        return f"{entry[1]} {entry[2] or 'permit'} {entry[3] or 10}"
     elif _COMMUNITIES.match(text):
         return _COMMUNITY.sub(_community, text)
     elif policer := _POLICE.fullmatch(text):

@@ -302,7 +302,11 @@ def copy(at: Statement) -> Statement:
 
 @lru_cache(maxsize=1 << 16)
 def _words(line: str) -> Path:
-    return tuple(x[1:-1] if x.startswith('"') else x for x in _WORD.findall(line))
+    """Raises ValueError for a quotation mark without another."""
+    found = _WORD.findall(line)
+    if any('"' in word and not (len(word) > 1 and word[0] == word[-1] == '"') for word in found):
+        raise ValueError(line)
+    return tuple(x[1:-1] if x.startswith('"') else x for x in found)
 
 
 @lru_cache(maxsize=1 << 16)
