@@ -41,9 +41,10 @@ def pcg_lab(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[OwnedLab]:
     """The workspace's network, booted once for the session, every route in every kernel."""
-    from pcg_netops.cutover.bench import boot, stand_ins, wait_converged
+    from pcg_netops.cutover.bench import boot, wait_converged
     from pcg_netops.design.devices import design
     from pcg_netops.design.steering import find_stage, stages
+    from pcg_netops.push.practice import stand_ins
     from pcg_netops.render import render_stage
 
     _, cutover = pcg_workspace.cutover()

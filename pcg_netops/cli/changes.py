@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
@@ -12,7 +13,7 @@ from pcg_netops.cli.speech import say
 from pcg_netops.confined import require_all_inside
 from pcg_netops.cutover.plan import waves
 from pcg_netops.design.devices import design
-from pcg_netops.design.steering import find_stage, stages
+from pcg_netops.design.steering import Stage, find_stage, stages
 from pcg_netops.diff import (
     ChangeSet,
     DeviceChange,
@@ -24,10 +25,14 @@ from pcg_netops.diff.captures import whole
 from pcg_netops.errors import InputError
 from pcg_netops.inventory.workspace import load_workspace
 from pcg_netops.inventory.yamlfile import did_you_mean
+from pcg_netops.push import tasks
 from pcg_netops.push.digests import key_file, users_key, with_digests
+from pcg_netops.push.driver import Change
+from pcg_netops.push.fleet import Fleet
+from pcg_netops.push.practice import AT_ONCE, practice, stand_ins
 from pcg_netops.push.secrets import Secrets
 from pcg_netops.push.trust import values_of
-from pcg_netops.render import Artifacts, StageRenderer
+from pcg_netops.render import Artifacts, StageRenderer, render_stage
 
 RUNNING = "running"
 _LARGEST = 20_000_000  # bytes of one device's file
@@ -42,6 +47,7 @@ class Choice:
     running: Path | None
     host: str | None
     secrets: bool = False  # whether their digests are wanted
+    lab: bool = False  # whether of the lab's stand-ins
 
 
 def show_changes(
@@ -49,8 +55,14 @@ def show_changes(
 ) -> None:
     """Print the comparison, or with `commands` what is sent; with `output` write the change set."""
     workspace = load_workspace(root)
+    if choice.lab:
+        workspace = stand_ins(workspace)
     name, cutover = workspace.cutover(cutover_name)
     planned = stages(cutover, workspace.services)
+    if choice.lab and choice.before is None and choice.running is None:
+        stage = find_stage(planned, choice.after)
+        _show_lab(root, stage, choice.host, plan=commands or output is not None)
+        return
     if choice.before is None and choice.running is None:
         raise InputError("nothing to compare with", remedy="give --from PHASE or --running FOLDER")
     after = find_stage(planned, choice.after)
@@ -61,14 +73,7 @@ def show_changes(
     if choice.running is None:
         changes = plan_stages(old, new, platforms)
     else:
-        require_all_inside(choice.running, new)
-        running = {
-            device: {
-                name: whole(platforms[device], text, f"{choice.running / device / name}")
-                for name, text in _read(choice.running / device).items()
-            }
-            for device in new
-        }
+        running = _captured(choice.running, {name: platforms[name] for name in new})
         changes = plan_running(running, old, new, platforms)
     if choice.secrets:
         values = Secrets(values_of(workspace))
@@ -94,12 +99,47 @@ def show_changes(
             print_diff(_compared(change))
 
 
+def _show_lab(root: Path, stage: Stage, host: str | None, *, plan: bool) -> None:
+    """What each node of the lab that is up would still have to change, in its programs' words."""
+    if plan:
+        raise InputError(
+            "only what differs can be told of what a lab runs",
+            remedy="give --from PHASE for the commands or a change set",
+        )
+    practised = practice(load_workspace(root))
+    wanted = _of_host(render_stage(practised.workspace, stage), host)
+    fleet = Fleet(practised.workspace, practised.extras, practised.secrets, AT_ONCE)
+    with closing(fleet):
+        changes = {name: Change(files=files) for name, files in wanted.items()}
+        fleet.require_secrets(changes)
+        answers = fleet.everywhere(
+            list(changes), "diff", lambda task: tasks.differing(task, changes[task.host.name])
+        )
+    answers.raise_any("diff", "look at the lab: pcg lab status")
+    for name, found in answers.results.items():
+        if found:
+            say(f"# {name}, to become {stage.name}", bold=True)
+            print_diff(found)
+
+
 def _of_host(artifacts: Artifacts, host: str | None) -> Artifacts:
     if host is None:
         return artifacts
     if host not in artifacts:
         raise InputError(f"no device '{host}'", remedy=did_you_mean(host, artifacts))
     return {host: artifacts[host]}
+
+
+def _captured(folder: Path, platforms: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """What was read from each device, as far as it is surely whole."""
+    require_all_inside(folder, platforms)
+    return {
+        device: {
+            name: whole(platform, text, f"{folder / device / name}")
+            for name, text in _read(folder / device).items()
+        }
+        for device, platform in platforms.items()
+    }
 
 
 def _read(folder: Path) -> dict[str, str]:

@@ -218,6 +218,10 @@ def diff(
         Path | None,
         typer.Option(help="Folder of what devices hold now: DEVICE/FILE, as read from each."),
     ] = None,
+    lab: Annotated[
+        bool,
+        typer.Option("--lab", help="Of the lab's stand-ins; without --from, of what they run now."),
+    ] = False,
     host: Annotated[str | None, typer.Option(help="Only this device.")] = None,
     commands: Annotated[
         bool, typer.Option("--commands", help="Show what is sent to each device, both ways.")
@@ -234,12 +238,14 @@ def diff(
     cutover: CutoverOption = None,
 ) -> None:
     """Show what changes on every device between two phases, or from what it holds now."""
-    if commands or secrets or output is not None or running is not None or before is None:
+    if running == Path("--lab"):  # `--running --lab`: what the lab runs
+        running, lab = None, True
+    if lab or commands or secrets or output is not None or running is not None or before is None:
         _templates_come_up()
         from pcg_netops.cli.changes import Choice, show_changes
 
         # Never reused: this is what is approved.
-        choice = Choice(before, after, running, host, secrets)
+        choice = Choice(before, after, running, host, secrets, lab)
         show_changes(workspace, cutover, choice, commands, output)
         return
     from pcg_netops.cli.output import print_diff
@@ -315,6 +321,9 @@ def push(
         str | None,
         typer.Option(metavar="PROGRAM", help="Has to succeed after each wave, as BGP and BFD."),
     ] = None,
+    lab: Annotated[
+        bool, typer.Option("--lab", help="Practise: to the workspace's lab that is up.")
+    ] = False,
     ssh_config: SshConfigOption = SSH_CONFIG,
     workspace: WorkspaceOption = HERE,
 ) -> None:
@@ -337,5 +346,6 @@ def push(
         timer,
         probe,
         ssh_config,
+        lab,
     )
     run_push(workspace, asked)

@@ -113,12 +113,13 @@ def _startup(
     workspace: Workspace, cutover: str | None, image: str | None
 ) -> Iterator[tuple[Topology, Path]]:
     """The network's topology, and for a while a folder with the first stage's files."""
-    from pcg_netops.cutover.bench import IMAGE, stand_ins, topology_of, write_startup
+    from pcg_netops.cutover.bench import IMAGE, topology_of, write_startup
     from pcg_netops.cutover.vendors import with_vendors
     from pcg_netops.design.devices import design
     from pcg_netops.design.steering import stages
     from pcg_netops.lab import ipsec
     from pcg_netops.lab.planning import STARTUP, lay_out, make_plan
+    from pcg_netops.push.practice import stand_ins
     from pcg_netops.render import render_stage
 
     if image and OWN_IMAGE not in image:

@@ -20,9 +20,12 @@ def trust(
     write: Annotated[
         bool, typer.Option("--write", help="Write new keys to your known_hosts of it.")
     ] = False,
+    lab: Annotated[
+        bool, typer.Option("--lab", help="Of the nodes of the workspace's lab that is up.")
+    ] = False,
     ssh_config: SshConfigOption = SSH_CONFIG,
 ) -> None:
     """Show the host keys of devices, and trust new ones only if asked to."""
     from pcg_netops.cli.trusting import trust
 
-    raise typer.Exit(trust(workspace, names or [], ssh_config, write=write))
+    raise typer.Exit(trust(workspace, names or [], ssh_config, write=write, lab=lab))

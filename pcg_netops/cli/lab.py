@@ -9,7 +9,7 @@ import typer
 
 from pcg_netops.cli import lab_files
 from pcg_netops.cli.lab_arguments import require_interface, require_time
-from pcg_netops.cli.options import BackendOption
+from pcg_netops.cli.options import HERE, BackendOption, CutoverOption, WorkspaceOption
 from pcg_netops.cli.speech import say, whoever_listens
 from pcg_netops.errors import ExitCode, InputError, LabError
 from pcg_netops.lab.base import Direction, FaultKind
@@ -51,7 +51,13 @@ def _find(name: str | None) -> RunningLab:
 
 @app.command()
 def up(
-    topology: Annotated[Path, typer.Argument(help="A containerlab topology file.")],
+    topology: Annotated[
+        Path | None, typer.Argument(help="A containerlab topology file; or give --phase.")
+    ] = None,
+    phase: Annotated[
+        str | None,
+        typer.Option(help="The workspace's own network, as this phase or wave leaves it."),
+    ] = None,
     as_host: Annotated[
         list[str] | None,
         typer.Option(help="Let a Linux host of this machine stand in for this image."),
@@ -64,17 +70,26 @@ def up(
         bool, typer.Option("--keep", help="Leave the lab up where a node did not start.")
     ] = False,
     backend: BackendOption = "netns",
+    workspace: WorkspaceOption = HERE,
+    cutover: CutoverOption = None,
 ) -> None:
     """Start a lab in the background; it stays up until `pcg lab down`."""
     from pcg_netops.cli.interrupts import keep_signals
-    from pcg_netops.cli.own_topology import provide_startup
+    from pcg_netops.cli.own_topology import lab_at, provide_startup
     from pcg_netops.lab.asking import what_it_does
     from pcg_netops.lab.backends import prepare
     from pcg_netops.lab.supervisor import start
     from pcg_netops.lab.topology import load
 
     whoever_listens()
-    if provide_startup(topology):
+    if (topology is None) is (phase is None):
+        raise InputError(
+            "which lab is not clear", remedy="name a topology file, or a phase with --phase"
+        )
+    if topology is None:
+        topology = lab_at(workspace, cutover, phase or "")
+        say(f"wrote {topology.parent}, the configuration of {phase}")
+    elif provide_startup(topology):
         say(f"wrote {topology.parent / 'startup'}, the first stage's configuration")
     folder = topology.resolve().parent
     read = load(topology, trusted=trust)

@@ -24,12 +24,13 @@ def topology(
 ) -> None:
     """Write the containerlab topology of the network, with the first stage's startup files."""
     from pcg_netops.confined import require_inside
-    from pcg_netops.cutover.bench import stand_ins, topology_of, write_startup
+    from pcg_netops.cutover.bench import topology_of, write_startup
     from pcg_netops.design.devices import design
     from pcg_netops.design.steering import stages
     from pcg_netops.files import write_whole
     from pcg_netops.inventory.workspace import load_workspace
     from pcg_netops.lab.topology import to_yaml
+    from pcg_netops.push.practice import stand_ins
     from pcg_netops.render import render_stage
 
     loaded = load_workspace(workspace)

@@ -28,6 +28,7 @@ from pcg_netops.push import (
     Selection,
     Unapproved,
     Watcher,
+    practice,
     production,
 )
 
@@ -48,6 +49,7 @@ class Asked:
     timer_s: int
     probe: str | None
     ssh_config: Path
+    lab: bool = False
 
 
 def push(root: Path, asked: Asked) -> None:
@@ -57,12 +59,22 @@ def push(root: Path, asked: Asked) -> None:
     approvals: Approvals = FiledApprovals(workspace.root / "approvals")
     if asked.unapproved is not None:
         approvals = Unapproved(asked.unapproved)
-    extras = production(workspace, asked.ssh_config)
+    practised = practice(workspace) if asked.lab else None
+    if practised and change:
+        practised.require_fit(change)
+    reach = practised.extras if practised else production(workspace, asked.ssh_config)
     whoever_listens()
     try:
         with _watching(keep_signals()) as watch:
             probe = _program(asked.probe)
-            operation = Operation(workspace, extras, watch=watch, probe=probe)
+            operation = Operation(
+                practised.workspace if practised else workspace,
+                reach,
+                folder=practised.pushes if practised else None,
+                secrets=practised.secrets if practised else None,
+                watch=watch,
+                probe=probe,
+            )
             with closing(operation):
                 said = list(_done(operation, change, approvals, asked))
     except PushFailed as error:

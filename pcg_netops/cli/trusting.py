@@ -15,6 +15,7 @@ from pcg_netops.inventory.workspace import load_workspace
 from pcg_netops.inventory.yamlfile import did_you_mean
 from pcg_netops.push.known_hosts import KnownHosts, known_hosts
 from pcg_netops.push.login import Place, host_key, place_of
+from pcg_netops.push.practice import practice
 from pcg_netops.push.trust import Trust
 
 _AT_ONCE = 32
@@ -38,7 +39,9 @@ class _Shown:
         return "CHANGED" if found else "new"
 
 
-def trust(root: Path, names: list[str], ssh_config: Path, *, write: bool) -> ExitCode:
+def trust(
+    root: Path, names: list[str], ssh_config: Path, *, write: bool, lab: bool = False
+) -> ExitCode:
     """Show the host key of each device beside what is known; write the new ones if asked to.
 
     FAIL if a device shows another key than the known one, or none.
@@ -47,11 +50,15 @@ def trust(root: Path, names: list[str], ssh_config: Path, *, write: bool) -> Exi
     for name in names:
         if name not in workspace.hosts:
             raise InputError(f"no host '{name}'", remedy=did_you_mean(name, workspace.hosts))
-    file = Trust.of(workspace).known_hosts
+    practised = practice(workspace) if lab else None
+    file = practised.lab.known_hosts if practised else Trust.of(workspace).known_hosts
     known = known_hosts(file)
 
     def one(name: str) -> _Shown:
-        place = place_of(workspace.hosts[name], ssh_config)
+        if practised:
+            place = Place("127.0.0.1", practised.port(name), None)
+        else:
+            place = place_of(workspace.hosts[name], ssh_config)
         try:
             return _Shown(name, place, host_key(name, place))
         except PushError as error:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
-import secrets
 import time
 from collections.abc import Mapping, Set
-from dataclasses import replace
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
@@ -26,25 +22,13 @@ from pcg_netops.lab.definitions import Topology
 from pcg_netops.lab.owned import USERNAME, OwnedLab
 from pcg_netops.lab.topology import from_devices, to_yaml
 from pcg_netops.model.device import Device
+from pcg_netops.push.practice import AT_ONCE, LAB_KEY, lab_secrets
 from pcg_netops.push.runner import Pusher
-from pcg_netops.push.secrets import Secrets
 from pcg_netops.render import Artifacts
 
 IMAGE = "pcg-netops/node:latest"
 _CONVERGENCE_LIMIT_S = 30.0
 _POLL_S = 0.1
-_AT_ONCE = 8  # devices of a lab, which share this machine's processors
-_PLATFORM = "linux"  # of every node of a lab
-_LAB_KEY = Path("startup", "secrets.key")
-
-
-def stand_ins(workspace: Workspace) -> Workspace:
-    """The same network as a lab runs it: every device in its Linux rendering."""
-    hosts = {
-        name: entry.model_copy(update={"platform": _PLATFORM})
-        for name, entry in workspace.hosts.items()
-    }
-    return replace(workspace, hosts=hosts)
 
 
 def topology_of(
@@ -55,22 +39,9 @@ def topology_of(
     return from_devices(network.name, list(devices.values()), network.pools.management, image)
 
 
-def lab_secrets(folder: Path) -> Secrets:
-    """Values for a lab's secrets, at random for each folder: a lab needs none of production's.
-
-    They follow from a key beside the startup files, so that a later push has the same ones.
-    """
-    path = folder / _LAB_KEY
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_private(path, secrets.token_hex())
-    key = path.read_bytes()
-    return Secrets(lambda name: hmac.new(key, name.encode(), hashlib.sha256).hexdigest()[:24])
-
-
 def write_startup(folder: Path, artifacts: Artifacts) -> None:
     """The saved configuration of every device, where the topology's binds look for it."""
-    require_inside(folder, folder / _LAB_KEY)
+    require_inside(folder, folder / LAB_KEY)
     values = lab_secrets(folder)
     for device, files in artifacts.items():
         target = require_inside(folder, folder / "startup" / device)
@@ -205,4 +176,4 @@ def reaching(lab: OwnedLab) -> Extras:
 
 def pusher_for(workspace: Workspace, lab: OwnedLab) -> Pusher:
     """Pushes to the lab's nodes."""
-    return Pusher(workspace, reaching(lab), lab_secrets(lab.known_hosts.parent), _AT_ONCE)
+    return Pusher(workspace, reaching(lab), lab_secrets(lab.known_hosts.parent), AT_ONCE)

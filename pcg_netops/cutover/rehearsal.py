@@ -11,7 +11,6 @@ from pathlib import Path
 from pcg_netops.cutover.bench import (
     boot,
     pusher_for,
-    stand_ins,
     wait_converged,
     wait_watched,
     wrong_routes,
@@ -48,6 +47,7 @@ from pcg_netops.inventory.workspace import Workspace
 from pcg_netops.lab.backends import Backend
 from pcg_netops.probes.engine import Probes, ProbeSettings
 from pcg_netops.probes.injection import Injector
+from pcg_netops.push.practice import stand_ins
 from pcg_netops.push.watcher import STOPPED
 from pcg_netops.render import render_stage
 

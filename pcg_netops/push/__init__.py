@@ -5,6 +5,7 @@ from pcg_netops.push.engine import Timing
 from pcg_netops.push.journal import read_journal
 from pcg_netops.push.login import production
 from pcg_netops.push.operation import Operation, Selection
+from pcg_netops.push.practice import Practice, practice
 from pcg_netops.push.survey import Holds
 from pcg_netops.push.watcher import PushFailed, Watcher
 
@@ -13,11 +14,13 @@ __all__ = [
     "FiledApprovals",
     "Holds",
     "Operation",
+    "Practice",
     "PushFailed",
     "Selection",
     "Timing",
     "Unapproved",
     "Watcher",
+    "practice",
     "production",
     "read_journal",
 ]

@@ -178,6 +178,7 @@ class Linux:
     def _compared(self, files: Mapping[str, Artifact], prefix: str) -> str:
         """How what runs differs from files, as the device's own programs see it."""
         differences = []
+        self._shell.upload(self._guard, self._platform.guard)  # with which tunnels are tried
         for delivery, path, artifact in self._uploaded(files, prefix):
             quoted = shlex.quote(path)
             running = self._shell.run(delivery.read_back.format(file=quoted))

@@ -83,6 +83,12 @@ def verify(task: Task, change: Change) -> Result:
     return Result(host=task.host, changed=False)
 
 
+def differing(task: Task, change: Change) -> Result:
+    """How what runs differs from what a change would make of it; "" for not at all."""
+    found = driver_of(task).residue(change)
+    return Result(host=task.host, result=found, diff=found, changed=False)
+
+
 def extend(task: Task, change: Change, seconds: int) -> Result:
     """Let the time after which the device puts everything back begin anew."""
     driver_of(task).extend(change, seconds)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pcg_netops.cutover.bench import boot, lab_secrets, reaching, wait_converged
+from pcg_netops.cutover.bench import boot, reaching, wait_converged
 from pcg_netops.cutover.plan import waves
 from pcg_netops.design.devices import design
 from pcg_netops.design.steering import find_stage, stages
@@ -18,6 +18,7 @@ from pcg_netops.inventory.workspace import load_workspace
 from pcg_netops.lab.owned import OwnedLab
 from pcg_netops.push import Operation, PushFailed, Unapproved, Watcher, read_journal
 from pcg_netops.push.driver import Stale
+from pcg_netops.push.practice import lab_secrets
 from pcg_netops.render import render_stage
 from tests.conftest import copy_small
 

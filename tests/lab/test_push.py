@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from pcg_netops.cutover.bench import boot, lab_secrets, pusher_for, reaching, wait_converged
+from pcg_netops.cutover.bench import boot, pusher_for, reaching, wait_converged
 from pcg_netops.design.devices import design
 from pcg_netops.design.steering import Stage, stages
 from pcg_netops.diff import changed_files
@@ -21,6 +21,7 @@ from pcg_netops.errors import PushError
 from pcg_netops.inventory.workspace import Workspace, load_workspace
 from pcg_netops.lab.owned import OwnedLab
 from pcg_netops.platforms.linux import LINUX
+from pcg_netops.push.practice import lab_secrets
 from pcg_netops.push.runner import Pusher
 from pcg_netops.render import Artifacts, render_stage
 from tests.conftest import copy_small

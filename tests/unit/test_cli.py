@@ -16,7 +16,7 @@ import typer.main
 import pcg_netops
 from pcg_netops.cli.commands import app
 from pcg_netops.cli.own_topology import provide_startup
-from pcg_netops.cutover.bench import lab_secrets
+from pcg_netops.push.practice import lab_secrets
 from tests.conftest import PCG, REPOSITORY, Pcg
 
 ROUTERS = {"hq-border", "legacy-fw", "cloud-north", "cloud-south", "health-net", "hospital"}

@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pcg_netops.cutover.bench import lab_secrets, write_startup
+from pcg_netops.cutover.bench import write_startup
 from pcg_netops.design.steering import stages
 from pcg_netops.errors import EnvironmentLack, InputError, PushError
 from pcg_netops.inventory.workspace import Workspace, load_workspace
 from pcg_netops.model.secret import Secret, named_in
 from pcg_netops.push.linux import Shell
+from pcg_netops.push.practice import lab_secrets
 from pcg_netops.push.runner import Pusher
 from pcg_netops.push.secrets import Secrets, looked_up
 from pcg_netops.push.trust import Trust, asked_for

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pcg_netops.cutover.bench import stand_ins
 from pcg_netops.cutover.evidence import DeviceEvidence
 from pcg_netops.cutover.record import devices_that_ran, fidelity, not_run
 from pcg_netops.design.steering import stages
+from pcg_netops.push.practice import stand_ins
 from pcg_netops.render import render_stage
 from tests.unit.test_platforms import small
 
