@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pcg_netops.confined import require_inside
 from pcg_netops.design.devices import Designer
 from pcg_netops.design.steering import Stage
 from pcg_netops.errors import InputError, InputErrors
+from pcg_netops.files import write_whole
 from pcg_netops.inventory.workspace import Workspace
 from pcg_netops.model.device import Device, Role
 from pcg_netops.platforms import platform_named
@@ -136,3 +139,43 @@ class StageRenderer:
 def render_stage(workspace: Workspace, stage: Stage) -> Artifacts:
     """Every managed device's files at one stage; for several stages, keep a `StageRenderer`."""
     return StageRenderer(workspace).render(stage)
+
+
+def written(files: Mapping[str, Artifact], folder: Path) -> int:
+    """Write one device's files to `<folder>/<device>/`; how many were not there as they are.
+
+    Raises InputError where one cannot be written, or a link would have it elsewhere.
+    """
+    changed = 0
+    for artifact in files.values():
+        path = _path(artifact, folder)
+        if _held(path) != artifact.text.encode():
+            write_whole(path, artifact.text)
+            changed += 1
+    return changed
+
+
+def compared(files: Mapping[str, Artifact], folder: Path) -> str:
+    """How one device's files differ from those in `<folder>/<device>/`, as unified diffs."""
+    lines: list[str] = []
+    for artifact in files.values():
+        held = (_held(_path(artifact, folder)) or b"").decode(errors="replace")
+        label = f"{artifact.device}/{artifact.name}"
+        lines += difflib.unified_diff(
+            held.splitlines(), artifact.text.splitlines(), f"a/{label}", f"b/{label}", lineterm=""
+        )
+    return "\n".join(lines)
+
+
+def _path(artifact: Artifact, folder: Path) -> Path:
+    path = folder / artifact.device / artifact.name
+    require_inside(folder, path.parent)
+    return path
+
+
+def _held(path: Path) -> bytes | None:
+    """What a file holds; None for none, and for what is to become one."""
+    try:
+        return path.read_bytes() if path.is_file() and not path.is_symlink() else None
+    except OSError:
+        return None

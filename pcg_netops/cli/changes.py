@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from difflib import unified_diff
 from pathlib import Path
 
 from pcg_netops.cli.output import print_diff
@@ -17,6 +16,7 @@ from pcg_netops.design.steering import Stage, find_stage, stages
 from pcg_netops.diff import (
     ChangeSet,
     DeviceChange,
+    compared,
     plan_running,
     plan_stages,
     save,
@@ -96,7 +96,7 @@ def show_changes(
             say(line)
     else:
         for change in changes:
-            print_diff(_compared(change))
+            print_diff(compared(change))
 
 
 def _show_lab(root: Path, stage: Stage, host: str | None, *, plan: bool) -> None:
@@ -173,16 +173,3 @@ def _sent(changes: Iterable[DeviceChange]) -> Iterator[str]:
                 yield from lines
         for name in change.replaced:
             yield f"# {change.device} ({change.platform}): {name} is replaced whole, both ways"
-
-
-def _compared(change: DeviceChange) -> str:
-    lines: list[str] = []
-    for name in change.intended:
-        lines += unified_diff(
-            change.base.get(name, "").splitlines(),
-            change.intended[name].splitlines(),
-            f"running/{change.device}/{name}",
-            f"b/{change.device}/{name}",
-            lineterm="",
-        )
-    return "\n".join(lines)

@@ -8,10 +8,9 @@ from pathlib import Path
 import typer
 
 from pcg_netops.cli.speech import say
-from pcg_netops.confined import require_inside
 from pcg_netops.errors import InputError
 from pcg_netops.files import write_whole
-from pcg_netops.render import Artifacts
+from pcg_netops.render import Artifacts, written
 
 _COLOURS = {"+": typer.colors.GREEN, "-": typer.colors.RED, "@": typer.colors.CYAN}
 
@@ -22,26 +21,14 @@ def write_artifacts(artifacts: Artifacts, folder: Path) -> tuple[int, int]:
     Returns the number of files, and how many of them were there with the same bytes. Raises
     InputError where one cannot be written, or a link would have it elsewhere.
     """
-    sums = []
-    unchanged = 0
-    for device, files in artifacts.items():
-        for artifact in files.values():
-            path, content = folder / device / artifact.name, artifact.text.encode()
-            require_inside(folder, path.parent)
-            if _holds(path, content):
-                unchanged += 1
-            else:
-                write_whole(path, content)
-            sums.append(f"{artifact.digest}  {device}/{artifact.name}\n")
+    changed = sum(written(files, folder) for files in artifacts.values())
+    sums = [
+        f"{artifact.digest}  {device}/{artifact.name}\n"
+        for device, files in artifacts.items()
+        for artifact in files.values()
+    ]
     write_whole(folder / "MANIFEST", "".join(sorted(sums)))
-    return len(sums), unchanged
-
-
-def _holds(path: Path, content: bytes) -> bool:
-    try:
-        return not path.is_symlink() and path.is_file() and path.read_bytes() == content
-    except OSError:
-        return False
+    return len(sums), len(sums) - changed
 
 
 def print_diff(text: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pcg_netops.diff.changeset import ChangeSet, DeviceChange, load, save
-from pcg_netops.diff.files import FileDiff, changed_files, diff_artifacts
+from pcg_netops.diff.files import FileDiff, changed_files, compared, diff_artifacts
 from pcg_netops.diff.planning import plan, plan_running, plan_stages, residue, stale
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "DeviceChange",
     "FileDiff",
     "changed_files",
+    "compared",
     "diff_artifacts",
     "load",
     "plan",

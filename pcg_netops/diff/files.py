@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pcg_netops.diff.changeset import DeviceChange
 from pcg_netops.diff.unified import unified_diff
 from pcg_netops.render import Artifacts
 
@@ -38,3 +40,17 @@ def changed_files(before: Artifacts, after: Artifacts) -> Artifacts:
         if part.name in after.get(part.device, {}):
             changed.setdefault(part.device, {})[part.name] = after[part.device][part.name]
     return changed
+
+
+def compared(change: DeviceChange) -> str:
+    """What a device holds and what it is to hold, as one unified diff; "running" is the former."""
+    lines: list[str] = []
+    for name in change.intended:
+        lines += difflib.unified_diff(
+            change.base.get(name, "").splitlines(),
+            change.intended[name].splitlines(),
+            f"running/{change.device}/{name}",
+            f"b/{change.device}/{name}",
+            lineterm="",
+        )
+    return "\n".join(lines)

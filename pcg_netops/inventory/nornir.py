@@ -7,15 +7,68 @@ from typing import Any
 
 from nornir.core import Nornir
 from nornir.core.configuration import Config
-from nornir.core.inventory import ConnectionOptions, Defaults, Groups, Host, Hosts, Inventory
+from nornir.core.inventory import (
+    ConnectionOptions,
+    Defaults,
+    Group,
+    Groups,
+    Host,
+    Hosts,
+    Inventory,
+    ParentGroups,
+)
 from nornir.core.plugins.connections import ConnectionPluginRegister
 from nornir.core.plugins.runners import RunnersPluginRegister
 from nornir.plugins.runners import ThreadedRunner
 
 from pcg_netops.inventory.workspace import Workspace
+from pcg_netops.model.hosts import Entry
 
 # Extras for one host's connection: arguments of Netmiko's ConnectHandler.
 Extras = Callable[[str], dict[str, Any]]
+
+
+def inventory_of(workspace: Workspace) -> Inventory:
+    """Hosts with their groups and the defaults, as SimpleInventory has them.
+
+    What the network says of a host is added to its data: `role`, `title`, `asn`, and where it has
+    one `exchange` and `domain`.
+    """
+    sources = workspace.sources
+    own, known = sources.hosts[1], sources.groups[1]
+    groups = Groups({name: Group(name=name, **_fields(entry)) for name, entry in known.items()})
+    for name, entry in known.items():
+        groups[name].groups = ParentGroups([groups[parent] for parent in entry.groups])
+    defaults = Defaults(**_fields(sources.defaults[1]))
+    hosts = Hosts()
+    for name in workspace.hosts:
+        fields = _fields(own[name])
+        fields["data"] = _intent(workspace, name) | fields["data"]
+        fields["platform"] = workspace.hosts[name].platform  # also where a lab stands in
+        above = ParentGroups([groups[parent] for parent in own[name].groups])
+        hosts[name] = Host(name=name, groups=above, defaults=defaults, **fields)
+    return Inventory(hosts=hosts, groups=groups, defaults=defaults)
+
+
+def _fields(entry: Entry) -> dict[str, Any]:
+    names = ("hostname", "port", "username", "platform")
+    return {name: getattr(entry, name) for name in names} | {"data": dict(entry.data)}
+
+
+def _intent(workspace: Workspace, name: str) -> dict[str, Any]:
+    network = workspace.network
+    node = network.nodes.get(name)
+    if node is None:
+        return {}
+    exchange = next((x for x, its in network.exchanges.items() if name in its.gateways), None)
+    found = {
+        "role": node.role.value,
+        "title": node.title,
+        "asn": node.asn,
+        "exchange": exchange,
+        "domain": node.domain,
+    }
+    return {key: value for key, value in found.items() if value is not None}
 
 
 def nornir_of(
@@ -29,22 +82,15 @@ def nornir_of(
 
     It works on up to `at_once` hosts at the same time.
     """
-    hosts = Hosts()
-    for name in names if names is not None else workspace.hosts:
-        entry = workspace.hosts[name]
-        hosts[name] = Host(
-            name=name,
-            hostname=entry.hostname,
-            port=entry.port,
-            username=entry.username,
-            platform=entry.platform,
-            data=dict(entry.data),
-            connection_options={connection: ConnectionOptions(extras=extras(name))},
-        )
+    inventory = inventory_of(workspace)
+    for name in set(inventory.hosts) - set(inventory.hosts if names is None else names):
+        del inventory.hosts[name]
+    for name, host in inventory.hosts.items():
+        host.connection_options[connection] = ConnectionOptions(extras=extras(name))
     ConnectionPluginRegister.auto_register()
     RunnersPluginRegister.auto_register()
     return Nornir(
-        inventory=Inventory(hosts=hosts, groups=Groups(), defaults=Defaults()),
-        runner=ThreadedRunner(num_workers=min(at_once, max(1, len(hosts)))),
+        inventory=inventory,
+        runner=ThreadedRunner(num_workers=min(at_once, max(1, len(inventory.hosts)))),
         config=Config(),
     )

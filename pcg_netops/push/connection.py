@@ -1,7 +1,7 @@
 """One SSH connection to one device, with its host key strictly checked.
 
-Registered with Nornir as `pcg`; what it gives is a `Driver`. Extras are arguments of Netmiko's
-ConnectHandler, and ours:
+Registered with Nornir as `pcg` (`pcg_netops.nornir.connection`); what it gives is a `Driver`.
+Extras are arguments of Netmiko's ConnectHandler, and ours:
 
 - `name`: what errors call the device;
 - `known_hosts`: the file that holds its host key; every other key is refused;
@@ -25,12 +25,9 @@ from netmiko.exceptions import (
     NetmikoBaseException,
     NetmikoTimeoutException,
 )
-from nornir.core.configuration import Config
-from nornir.core.plugins.connections import ConnectionPluginRegister
 from paramiko import AuthenticationException, BadHostKeyException, Ed25519Key, SSHException
 
 from pcg_netops.errors import PushError
-from pcg_netops.platforms import platform_named
 from pcg_netops.platforms.base import Platform
 from pcg_netops.push import iosxe, junos, ssh_words
 from pcg_netops.push.driver import Driver, Unreachable
@@ -42,37 +39,6 @@ from pcg_netops.push.linux import Linux, Shell
 from pcg_netops.push.secrets import Secrets, looked_up
 
 CONNECTION = "pcg"
-
-
-class DevicePlugin:
-    """Nornir's connection plug-in for `Driver`."""
-
-    connection: Any = None
-
-    def open(
-        self,
-        hostname: str | None,
-        username: str | None,
-        password: str | None,
-        port: int | None,
-        platform: str | None,
-        extras: dict[str, Any] | None = None,
-        configuration: Config | None = None,
-    ) -> None:
-        """Connect and log in. Raises PushError for an unknown host key or a refused log-in."""
-        arguments: dict[str, Any] = {
-            "host": hostname,
-            "username": username,
-            "password": password,
-            "port": port,
-            "fast_cli": True,
-        }
-        self.connection = log_in(platform_named(platform or ""), arguments | (extras or {}))
-
-    def close(self) -> None:
-        """Log out, if ever logged in."""
-        if self.connection is not None:
-            self.connection.close()
 
 
 def log_in(platform: Platform, arguments: dict[str, Any]) -> Driver:
@@ -164,6 +130,3 @@ def _connected(platform: Platform, arguments: dict[str, Any]) -> Any:
     if raw:
         netmiko.establish_connection()
     return netmiko
-
-
-ConnectionPluginRegister.register(CONNECTION, DevicePlugin)

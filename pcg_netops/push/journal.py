@@ -44,6 +44,7 @@ class Act(StrEnum):
     UNWIND = "unwind"
     SURVEY = "survey"
     UNHEARD = "unheard"
+    TASK = "task"  # of somebody's playbook; its name is the note
     END = "end"
 
 
