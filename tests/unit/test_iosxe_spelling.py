@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -174,3 +175,26 @@ def test_what_says_the_same_is_the_same(printed: str, rendered: str | None) -> N
 
 def test_a_burst_of_ones_own_is_kept() -> None:
     assert "9000" in as_we_write("police 8000 9000 conform-action drop exceed-action drop")
+
+
+ALONE = (
+    "router bgp 1\n neighbor", "router bgp 1\n no neighbor", "zone-pair security x source",
+    "interface Gi1\n ip access-group", "interface Gi1\n ip mtu", "route-map", "route-map x",
+    "ip prefix-list", "ip prefix-list x", "ip access-list", "line vty", "line vty x", "banner",
+    "policy-map x\n class", "ip community-list", "no", "default", "police", "router bgp",
+    "ip access-list extended z\n no", "ip access-list extended z\n remark",
+    "ip access-list resequence", "ip access-list standard z\n permit any",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("line", ALONE)
+def test_a_command_without_its_words_is_planned_around_or_refused(line: str) -> None:
+    base = (
+        "hostname a\nrouter bgp 1\n neighbor 10.0.0.1 remote-as 2\n"
+        "ip access-list extended z\n permit ip any any\n"
+        "interface Gi1\n ip access-group z in\n ip address 192.0.2.1 255.255.255.0\n"
+    )
+    ends = ((base, f"{base}{line}\n"), (f"{base}{line}\n", "hostname a\n"), (f"{line}\n", base))
+    for old, new in ends:
+        with suppress(InputError):
+            both_ways(old, new)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import TypeAlias
 
 Tree: TypeAlias = "dict[str, Tree]"  # a line, and the lines below it
@@ -166,7 +167,7 @@ def references(section: str, line: str) -> tuple[tuple[str, str], ...]:
     """The kind and name of everything that a line uses."""
     if section.startswith("zone-pair ") and line == section:
         words = section.split()
-        return tuple(("zone", words[i + 1]) for i, w in enumerate(words) if w in _ZONE_WORDS)
+        return tuple(("zone", x) for w, x in pairwise(words) if w in _ZONE_WORDS)
     for known in REFERENCES:
         if section.startswith(known.section):
             found = re.match(known.line, line)

@@ -72,7 +72,7 @@ def bgp(command: Command, before: Tree) -> Command:
     for below in command.below:
         words = below.text.removeprefix("no ").split()
         shutdown = _SHUTDOWN.match(below.text.removeprefix("no "))
-        if below.removes and words[0] == "neighbor" and words[1] in gone:
+        if below.removes and words[:1] == ["neighbor"] and gone & set(words[1:2]):
             continue
         if shutdown and below.removes:
             up.append(below)

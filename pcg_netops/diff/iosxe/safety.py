@@ -110,7 +110,8 @@ class _Watch:
                 yield f"line vty {number} is open without {what}"
 
     def _access_list(self, name: str) -> Iterator[str]:
-        (now,) = (e for header, e in self._now.access_lists.items() if header.split()[-1] == name)
+        held = self._now.access_lists.items()
+        now = next(entries for header, entries in held if header.split()[-1] == name)
         sides = [side[name] for side in self._lists if name in side]
         if sides:
             allowed = [side.as_decided(now) for side in sides]
