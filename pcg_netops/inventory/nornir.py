@@ -28,6 +28,9 @@ from pcg_netops.model.hosts import Entry
 Extras = Callable[[str], dict[str, Any]]
 
 
+_RESOLVED = ("hostname", "port", "username", "platform")  # by Nornir, through groups and defaults
+
+
 def inventory_of(workspace: Workspace) -> Inventory:
     """Hosts with their groups and the defaults, as SimpleInventory has them.
 
@@ -41,18 +44,20 @@ def inventory_of(workspace: Workspace) -> Inventory:
         groups[name].groups = ParentGroups([groups[parent] for parent in entry.groups])
     defaults = Defaults(**_fields(sources.defaults[1]))
     hosts = Hosts()
-    for name in workspace.hosts:
-        fields = _fields(own[name])
+    for name, entry in workspace.hosts.items():
+        written = own.get(name, entry)
+        fields = _fields(written)
         fields["data"] = _intent(workspace, name) | fields["data"]
-        fields["platform"] = workspace.hosts[name].platform  # also where a lab stands in
-        above = ParentGroups([groups[parent] for parent in own[name].groups])
-        hosts[name] = Host(name=name, groups=above, defaults=defaults, **fields)
+        above = ParentGroups([groups[parent] for parent in written.groups])
+        host = hosts[name] = Host(name=name, groups=above, defaults=defaults, **fields)
+        for field in _RESOLVED:  # where it was made another than its file says, as by a lab
+            if getattr(host, field) != getattr(entry, field):
+                setattr(host, field, getattr(entry, field))
     return Inventory(hosts=hosts, groups=groups, defaults=defaults)
 
 
 def _fields(entry: Entry) -> dict[str, Any]:
-    names = ("hostname", "port", "username", "platform")
-    return {name: getattr(entry, name) for name in names} | {"data": dict(entry.data)}
+    return {name: getattr(entry, name) for name in _RESOLVED} | {"data": dict(entry.data)}
 
 
 def _intent(workspace: Workspace, name: str) -> dict[str, Any]:
