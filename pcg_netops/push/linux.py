@@ -56,7 +56,14 @@ class Shell:
         filled = self._secrets.fill(text)
         try:
             self._upload(path, filled)
-        except (SSHException, OSError) as error:
+        except (SSHException, EOFError):
+            self.broken = True
+            raise Unreachable(
+                f"the connection ended while {path} was written",
+                place=self._name,
+                remedy="look at the device: nothing that runs was changed by this",
+            ) from None
+        except OSError as error:
             raise PushError(
                 f"cannot write {path}: {error}",
                 place=self._name,
@@ -87,7 +94,7 @@ class Shell:
                 strip_prompt=False,
                 strip_command=True,
             )
-        except (NetmikoBaseException, SSHException, OSError) as error:
+        except (NetmikoBaseException, SSHException, OSError, EOFError) as error:
             self.broken = True
             raise Unreachable(
                 f"no answer to '{command}': {self._conceal(str(error))}",

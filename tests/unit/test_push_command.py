@@ -6,8 +6,6 @@ import errno
 import json
 import os
 import re
-import runpy
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -28,7 +26,7 @@ from pcg_netops.push import (
 )
 from pcg_netops.push.journal import Act, Journal
 from pcg_netops.push.lock import locked
-from tests.conftest import REPOSITORY, Pcg
+from tests.conftest import Pcg
 from tests.fake_device import FakeDevice, Fault, Kind, serving
 from tests.fakes.ios_tree import AccessList, Section
 from tests.fakes.iosxe import FakeIosXe
@@ -412,23 +410,3 @@ def test_one_that_cannot_be_unwound_can_be_given_up(
     assert "hq-border                as it was before" in done.out
     assert pcg(*network.arguments("--abandon", "replaced by hand")).code == 0
     assert pcg(*network.arguments("--unwind")).code == 2
-
-
-def test_the_documented_playbook_pushes(
-    network: Network,
-    devices: dict[str, FakeDevice],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    document = (REPOSITORY / "docs/push.md").read_text()
-    (playbook,) = re.findall(r"^```python\n(.*?)^```", document, re.MULTILINE | re.DOTALL)
-    assert len(playbook.splitlines()) <= 20
-    monkeypatch.chdir(network.root)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    (tmp_path / ".ssh").mkdir()
-    shutil.copy(network.ssh_config, tmp_path / ".ssh/config")
-    (tmp_path / "playbook.py").write_text(playbook.replace("build/p4.1.json", str(network.change)))
-    runpy.run_path(str(tmp_path / "playbook.py"))
-    assert "journal: " in capsys.readouterr().out
-    assert held(network, devices) == {"intended"}
