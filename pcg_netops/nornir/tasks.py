@@ -6,6 +6,7 @@ result, with our own error as its exception, where it cannot do what it is for.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -121,8 +122,7 @@ def stage(task: Task, change: AnyChange) -> Result:
     """
     from pcg_netops.push import tasks
 
-    part = _of(task, change)
-    return tasks.stage(task, part) if part and not task.is_dry_run() else _nothing(task)
+    return _done(task, change, lambda part: tasks.stage(task, part))
 
 
 @told
@@ -144,8 +144,7 @@ def apply(task: Task, change: AnyChange, seconds: int = 120) -> Result:
     """
     from pcg_netops.push import tasks
 
-    part = _of(task, change)
-    return tasks.apply(task, part, seconds) if part and not task.is_dry_run() else _nothing(task)
+    return _done(task, change, lambda part: tasks.apply(task, part, seconds))
 
 
 @told
@@ -168,8 +167,7 @@ def extend(task: Task, change: AnyChange, seconds: int = 120) -> Result:
     """
     from pcg_netops.push import tasks
 
-    part = _of(task, change)
-    return tasks.extend(task, part, seconds) if part and not task.is_dry_run() else _nothing(task)
+    return _done(task, change, lambda part: tasks.extend(task, part, seconds))
 
 
 @told
@@ -180,8 +178,7 @@ def confirm(task: Task, change: AnyChange) -> Result:
     """
     from pcg_netops.push import tasks
 
-    part = _of(task, change)
-    return tasks.confirm(task, part) if part and not task.is_dry_run() else _nothing(task)
+    return _done(task, change, lambda part: tasks.confirm(task, part))
 
 
 @told
@@ -192,8 +189,13 @@ def revert(task: Task, change: AnyChange) -> Result:
     """
     from pcg_netops.push import tasks
 
+    return _done(task, change, lambda part: tasks.revert(task, part))
+
+
+def _done(task: Task, change: AnyChange, act: Callable[[Change], Result]) -> Result:
+    """Act on the host's part of a change, if it has one and this is no dry run."""
     part = _of(task, change)
-    return tasks.revert(task, part) if part and not task.is_dry_run() else _nothing(task)
+    return act(part) if part and not task.is_dry_run() else _nothing(task)
 
 
 def _nothing(task: Task) -> Result:
