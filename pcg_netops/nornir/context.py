@@ -83,7 +83,7 @@ def context_of(config: Config) -> Context:
     root, lab = Path(asked.get("workspace", ".")).resolve(), bool(asked.get("lab"))
     ssh_config = Path(asked.get("ssh_config", SSH_CONFIG))
     with _knowing:
-        state = _state(root)
+        state = _state(root), _labs() if lab else ()
         if (root, lab) in _known and _known[root, lab][0] == state:
             return _known[root, lab][1]
         workspace = load_workspace(root)
@@ -111,6 +111,13 @@ def _state(root: Path) -> object:
     """What tells a workspace from itself after an edit."""
     files = [path for folder in _FOLDERS for path in sorted((root / folder).rglob("*"))]
     return [(path, path.stat().st_mtime_ns) for path in files if path.is_file()]
+
+
+def _labs() -> object:
+    """What tells the labs that are up from those that were."""
+    from pcg_netops.lab import home
+
+    return [(record.name, record.started) for record in home.running()]
 
 
 def reach(host: str | None, port: int | None, config: Config | None) -> dict[str, Any]:

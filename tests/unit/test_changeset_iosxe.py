@@ -10,9 +10,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from pcg_netops.diff.iosxe.access_lists import Entry, Rejected
 from pcg_netops.diff.iosxe.change import both_ways, standard
 from pcg_netops.diff.iosxe.lists import edit_access_list, edit_prefix_list
-from pcg_netops.diff.iosxe.router import Entry, Rejected, Router
+from pcg_netops.diff.iosxe.router import Router
 from pcg_netops.diff.iosxe.safety import hazards
 from pcg_netops.model.device import Device
 from pcg_netops.platforms.iosxe import IOSXE

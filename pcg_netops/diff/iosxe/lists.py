@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from pcg_netops.diff.iosxe.router import Entry, said
+from pcg_netops.diff.iosxe.access_lists import Entry, said
 
 _ROOM = 1000  # between the numbers of an access list while it is edited
 _STEP = 10  # as the device numbers entries by itself

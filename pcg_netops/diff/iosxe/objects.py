@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from pcg_netops.diff.iosxe.access_lists import said
 from pcg_netops.diff.iosxe.language import Tree, references, single
 from pcg_netops.diff.iosxe.lists import edit_access_list, edit_prefix_list, new_access_list
 from pcg_netops.diff.iosxe.places import additive
-from pcg_netops.diff.iosxe.router import Router, Subject, said
+from pcg_netops.diff.iosxe.router import Router, Subject
 from pcg_netops.diff.iosxe.sections import Command, difference
 
 _PREFIX_LISTS, _ACCESS_LISTS, _ROUTE_MAPS = 10, 20, 40
@@ -35,7 +36,7 @@ def prefix_lists(old: Router, new: Router) -> Blocks:
 def access_lists(old: Router, new: Router) -> Blocks:
     for header, entries in new.access_lists.items():
         was = old.access_lists.get(header)
-        gone, come = old.last_remarks(header), new.last_remarks(header)
+        gone, come = (r.access_lists.last_remarks(header) for r in (old, new))
         if was is None:
             yield _ACCESS_LISTS, new_access_list(header, entries, come)
         elif said(was) != said(entries) or gone != come:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pcg_netops.diff.iosxe.router import Rejected, Router
+from pcg_netops.diff.iosxe.access_lists import Rejected
+from pcg_netops.diff.iosxe.router import Router
 from pcg_netops.errors import InputError
 
 

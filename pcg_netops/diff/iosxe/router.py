@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Container, Iterable
-from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from pcg_netops.diff.iosxe.access_lists import AccessLists, Rejected, said
 from pcg_netops.diff.iosxe.form import lines_of
 from pcg_netops.diff.iosxe.language import (
     ON_BY_DEFAULT,
@@ -29,28 +29,10 @@ _ACCESS_LIST = re.compile(r"ip access-list (?:extended|standard) (\S+)$")
 _RESEQUENCE = re.compile(r"ip access-list resequence (\S+) (\d+) (\d+)$")
 _PREFIX_LIST = re.compile(r"ip prefix-list (\S+)(?: seq (\d+))? ((?:permit|deny) .+)$")
 _ROUTE_MAP = re.compile(r"no route-map \S+(?: .*)?|route-map \S+ (?:permit|deny) \d+")
-_NUMBERED = re.compile(r"(?:(\d+) )?(.+)$")
 _BANNER = re.compile(r"banner \S+ (\^C|.)(.*)$", re.DOTALL)
-_STEP, _PREFIX_STEP = 10, 5  # between entries that are entered without a number
+_PREFIX_STEP = 5  # between entries that are entered without a number
 
 Subject = tuple[str, str]  # the kind of a thing and its name
-
-
-class Rejected(Exception):
-    """A command that a device does not take."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """An entry of an access list with the remarks above it, which come and go with it."""
-
-    number: int
-    text: str
-    remarks: tuple[str, ...] = ()
-
-    @property
-    def permits(self) -> bool:
-        return self.text.startswith("permit")
 
 
 class Router:
@@ -58,7 +40,7 @@ class Router:
 
     def __init__(self, lines: Iterable[str] = (), negatives: Iterable[str] = ()) -> None:
         self.top: Tree = {}
-        self.access_lists: dict[str, list[Entry]] = {}  # by their first line
+        self.access_lists = AccessLists()
         self.prefix_lists: dict[str, dict[int, str]] = {}
         self.made: Counter[Subject] = Counter()
         self.used: Counter[Subject] = Counter()
@@ -66,7 +48,6 @@ class Router:
         # Lines of which there is one each, by which it is.
         self._settings: dict[tuple[int, object], str] = {}
         self._open: list[tuple[int, str, Tree]] = []  # modes: indentation, first line, lines
-        self._remarks: dict[tuple[str, int], tuple[str, ...]] = {}  # of entries to come; 0: next
         self._banner: tuple[str, list[str]] | None = None
         self._lines: list[str] = []  # the sections of the terminal lines that are being set
         for line in lines:
@@ -78,11 +59,10 @@ class Router:
         other = Router(negatives=self.negatives.union(negatives))
         places: dict[int, int] = {}  # of sections: ours and the other's
         other.top = _copied(self.top, places)
-        other.access_lists = {name: list(entries) for name, entries in self.access_lists.items()}
+        other.access_lists = self.access_lists.again()
         other.prefix_lists = {name: dict(entries) for name, entries in self.prefix_lists.items()}
         other.made, other.used = self.made.copy(), self.used.copy()
         other._settings = {(places[at], what): x for (at, what), x in self._settings.items()}
-        other._remarks = dict(self._remarks)
         return other
 
     def enter(self, line: str) -> tuple[Subject, ...]:
@@ -176,72 +156,20 @@ class Router:
         header = text.removeprefix("no ")
         subject = "access list", header.split()[-1]
         if text is not header:
-            self.made[subject] -= len(self.access_lists.pop(header, ()))
-            self._remarks = {key: of for key, of in self._remarks.items() if key[0] != header}
+            self.made[subject] -= self.access_lists.remove(header)
         else:
             self.access_lists.setdefault(header, [])
             self._open.append((indent, header, {}))
         return (subject,)
 
     def _enter_access_list(self, header: str, text: str) -> tuple[Subject, ...]:
-        entries = self.access_lists[header]
         subject = "access list", header.split()[-1]
-        removes = text.startswith("no ")
-        found = _NUMBERED.fullmatch(text.removeprefix("no "))
-        assert found
-        number, said = int(found[1] or 0), found[2]
-        if removes and number == 0 and said.isdigit():
-            number, said = int(said), ""
-        if said == "remark" or said.startswith("remark "):
-            self._remark(header, number, said, removes)
-        elif removes:
-            kept = [e for e in entries if not (e.number == number if number else e.text == said)]
-            if len(kept) == len(entries):
-                raise Rejected(f"{text}: no such entry in {header}")
-            entries[:] = kept
-            self.made[subject] -= 1
-        elif all(e.text != said for e in entries):  # the device takes each entry once
-            self._insert(header, number, said)
-            self.made[subject] += 1
+        self.made[subject] += self.access_lists.enter(header, text)
         return (subject,)
 
-    def _insert(self, header: str, number: int, said: str) -> None:
-        entries = self.access_lists[header]
-        number = number or (entries[-1].number + _STEP if entries else _STEP)
-        before = sorted(key for key in self._remarks if key[0] == header and key[1] <= number)
-        remarks = tuple(remark for key in before for remark in self._remarks.pop(key))
-        if any(e.number == number for e in entries):
-            raise Rejected(f"duplicate sequence number {number} in {header}")
-        entries.append(Entry(number, said, remarks))
-        if len(entries) > 1 and entries[-2].number > number:
-            entries.sort(key=lambda e: e.number)
-
-    def _remark(self, header: str, number: int, said: str, removes: bool) -> None:
-        """Remarks are their entry's: the one with their number, or the next one to come."""
-        entries = self.access_lists[header]
-        at = next((i for i, e in enumerate(entries) if e.number == number), None)
-        if removes and at is None:
-            for key in [key for key in self._remarks if key[0] == header]:
-                self._remarks[key] = tuple(x for x in self._remarks[key] if x != said)
-        elif at is None:
-            self._remarks[header, number] = (*self._remarks.get((header, number), ()), said)
-        else:
-            remarks = () if removes else (*entries[at].remarks, said)
-            entries[at] = replace(entries[at], remarks=remarks)
-
-    def last_remarks(self, header: str) -> tuple[str, ...]:
-        """The remarks of an access list that no entry follows."""
-        keys = sorted(key for key in self._remarks if key[0] == header)
-        return tuple(remark for key in keys for remark in self._remarks[key])
-
     def _resequence(self, name: str, first: str, step: str) -> tuple[Subject, ...]:
-        for header, entries in self.access_lists.items():
-            if header.split()[-1] == name:
-                entries[:] = [
-                    replace(e, number=int(first) + i * int(step)) for i, e in enumerate(entries)
-                ]
-                return (("access list", name),)
-        raise Rejected(f"no access list {name}")
+        self.access_lists.resequence(name, int(first), int(step))
+        return (("access list", name),)
 
     # Prefix lists
 
@@ -356,15 +284,12 @@ class Router:
         lines = list(lines_of(regrouped(self.top), "", as_entered))
         for header, entries in sorted(self.access_lists.items()):
             lines.append(header)
-            lines += [f" {line}" for line in (*said(entries), *self.last_remarks(header))]
+            lines += [
+                f" {line}" for line in (*said(entries), *self.access_lists.last_remarks(header))
+            ]
         for name, numbered in sorted(self.prefix_lists.items()):
             lines += [f"ip prefix-list {name} {entry}" for entry in ordered_prefixes(numbered)]
         return "".join(f"{line}\n" for line in lines)
-
-
-def said(entries: Iterable[Entry]) -> list[str]:
-    """The lines of an access list in order; the numbers say no more."""
-    return [line for entry in entries for line in (*entry.remarks, entry.text)]
 
 
 def ordered_prefixes(entries: dict[int, str]) -> list[str]:

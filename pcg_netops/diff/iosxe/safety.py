@@ -18,8 +18,9 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from pcg_netops.diff.iosxe.access_lists import Entry, Rejected
 from pcg_netops.diff.iosxe.language import Tree
-from pcg_netops.diff.iosxe.router import Entry, Rejected, Router, Subject
+from pcg_netops.diff.iosxe.router import Router, Subject
 from pcg_netops.diff.iosxe.terminals import covered
 
 _GUARD = re.compile(r"(ip access-group) \S+ (in|out)$|(zone-member)()")
