@@ -117,7 +117,7 @@ def test_a_lab_outlives_the_command_that_started_it(running: Machine) -> None:
     assert {node["name"]: node["state"] for node in found["nodes"]} == dict.fromkeys(
         ["r1", "r2", "h1", "h2"], "on"
     )
-    assert found["nodes"][0]["programs"] == ["bfdd", "bgpd", "zebra"]
+    assert found["nodes"][0]["programs"] == ["bfdd", "bgpd", "staticd", "zebra"]
     deadline = time.monotonic() + 20
     while running.json("status")["nodes"][0]["sessions"].get("BGP") != {"up": 1, "all": 1}:
         assert time.monotonic() < deadline

@@ -24,7 +24,7 @@ from tests.lab.small import ring, wait_for_routes
 
 pytestmark = pytest.mark.lab
 
-_DAEMONS = 3
+_DAEMONS = 4  # zebra, bfdd, bgpd, staticd
 # Of three routers; a holder for each of five nodes; the first process, agent and SSH server.
 _PROCESSES = 3 * _DAEMONS + 5 + 3
 
