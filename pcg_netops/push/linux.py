@@ -133,6 +133,7 @@ class Linux:
         self._platform = platform
         self._guard = f"{platform.staging}/guard"
         self._staged: dict[str, str] = {}  # what this session has uploaded, by path
+        self._has_guard = False
 
     @property
     def broken(self) -> bool:
@@ -185,7 +186,7 @@ class Linux:
     def _compared(self, files: Mapping[str, Artifact], prefix: str) -> str:
         """How what runs differs from files, as the device's own programs see it."""
         differences = []
-        self._shell.upload(self._guard, self._platform.guard)  # with which tunnels are tried
+        self._upload_guard()  # with which tunnels are tried
         for delivery, path, artifact in self._uploaded(files, prefix):
             quoted = shlex.quote(path)
             running = self._shell.run(delivery.read_back.format(file=quoted))
@@ -200,7 +201,7 @@ class Linux:
 
     def stage(self, change: Change) -> None:
         """Upload every file, and let the device's own programs check it."""
-        self._shell.upload(self._guard, self._platform.guard)
+        self._upload_guard()
         for delivery, path, _ in self._uploaded(change.files):
             self._shell.run(delivery.validate.format(file=shlex.quote(path)))
 
@@ -249,6 +250,12 @@ class Linux:
 
     def close(self) -> None:
         self._shell.close()
+
+    def _upload_guard(self) -> None:
+        """Once for each session: a device that lost it, with its memory, has ended that too."""
+        if not self._has_guard:
+            self._shell.upload(self._guard, self._platform.guard)
+            self._has_guard = True
 
     def _uploaded(
         self, files: Mapping[str, Artifact], prefix: str = ""
