@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from pcg_netops.diff.changeset import ChangeSet, DeviceChange, load, save
 from pcg_netops.diff.files import FileDiff, changed_files, compared, diff_artifacts
-from pcg_netops.diff.planning import plan, plan_running, plan_stages, residue, stale
+from pcg_netops.diff.planning import (
+    plan,
+    plan_running,
+    plan_stages,
+    residue,
+    stale,
+    without_secrets,
+)
 
 __all__ = [
     "ChangeSet",
@@ -20,4 +27,5 @@ __all__ = [
     "residue",
     "save",
     "stale",
+    "without_secrets",
 ]

@@ -252,6 +252,12 @@ def _difference(change: DeviceChange, running: Files, wanted: Files, label: str)
     return "\n".join(_without_secret(language, line) for line in lines)
 
 
+def without_secrets(platform: str, text: str) -> str:
+    """What a device holds, as people may see it."""
+    language = LANGUAGES[platform]
+    return "".join(f"{_without_secret(language, f' {line}')[1:]}\n" for line in text.splitlines())
+
+
 def _without_secret(language: Language, row: str) -> str:
     """A line of a comparison as people may see it."""
     before = next(language.secrets_in([row[1:]]), None)

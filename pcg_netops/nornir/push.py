@@ -13,13 +13,15 @@ from weakref import WeakKeyDictionary
 from nornir.core import Nornir
 from nornir.core.task import Result, Task
 
-from pcg_netops.errors import PcgError
+from pcg_netops.errors import InputError, PcgError, PushError
 from pcg_netops.nornir.context import context_of, told
 
 if TYPE_CHECKING:
     from pcg_netops.diff import ChangeSet
     from pcg_netops.push import Approvals
     from pcg_netops.push.survey import Holds
+
+_REMEDY = "see what the first host says; then: pcg push --resume, or pcg push --unwind"
 
 
 @told
@@ -37,12 +39,23 @@ def push(
     what each host holds, `changed` is true where it is changed and confirmed. In a dry run, by the
     task's or by Nornir's own `dry_run`, every host is looked at and nothing is written.
 
+    Nothing is pushed where a host that the change set names has failed in an earlier task, nor as
+    part of another task, which Nornir runs host by host.
+
         nr.filter(F(role="edge")).run(task=push, change="build/p4.1.json", dry_run=True)
     """
-    one = _run_of(task)
+    if task.parent_task is not None:
+        raise InputError(
+            "a push is of all hosts at once, and this is a part of one host's task",
+            remedy="run it on its own: nr.run(task=push, change=...)",
+        )
+    dry = task.is_dry_run(dry_run)
+    one = _run_of(task, (change, unapproved, dry, timer_s))
     with one.lock:
         if one.outcome is None:
-            one.outcome = _carried_out(task, one, change, unapproved, dry_run, timer_s)
+            # Should it end in another way than by an error of ours, no other host begins it again.
+            one.outcome = _Outcome({}, error=PushError("broke off", remedy=_REMEDY))
+            one.outcome = _carried_out(task, change, unapproved, dry, timer_s)
     return one.outcome.of(task)
 
 
@@ -68,7 +81,7 @@ class _Outcome:
 class _Run:
     """One `nr.run(task=push)`: the hosts that have come to it, and what it came to."""
 
-    hosts: tuple[str, ...]
+    asked: tuple[object, ...]
     lock: threading.Lock = field(default_factory=threading.Lock)
     seen: set[str] = field(default_factory=set)
     outcome: _Outcome | None = None
@@ -78,25 +91,18 @@ _runs: WeakKeyDictionary[Nornir, _Run] = WeakKeyDictionary()
 _begin = threading.Lock()
 
 
-def _run_of(task: Task) -> _Run:
+def _run_of(task: Task, asked: tuple[object, ...]) -> _Run:
     """The run that a host's task is part of. A host that comes again begins another."""
     with _begin:
         run = _runs.get(task.nornir)
-        if run is None or task.host.name in run.seen or task.host.name not in run.hosts:
-            out = task.nornir.data.failed_hosts
-            names = [name for name in task.nornir.inventory.hosts if name not in out]
-            run = _runs[task.nornir] = _Run(tuple({*names, task.host.name}))
+        if run is None or run.asked != asked or task.host.name in run.seen:
+            run = _runs[task.nornir] = _Run(asked)
         run.seen.add(task.host.name)
         return run
 
 
 def _carried_out(
-    task: Task,
-    run: _Run,
-    change: ChangeSet | Path | str,
-    unapproved: str,
-    dry_run: bool | None,
-    timer_s: int,
+    task: Task, change: ChangeSet | Path | str, unapproved: str, dry: bool, timer_s: int
 ) -> _Outcome:
     from pcg_netops.diff import load
     from pcg_netops.push import FiledApprovals, Operation, PushFailed, Selection, Unapproved
@@ -105,9 +111,15 @@ def _carried_out(
     try:
         wanted = load(Path(change)) if isinstance(change, str | Path) else change
         context = context_of(task.nornir.config)
-        named = tuple(part.device for part in wanted.devices if part.device in run.hosts)
+        hosts = task.nornir.inventory.hosts
+        named = tuple(part.device for part in wanted.devices if part.device in hosts)
         if not named:
             return _Outcome({})
+        if failed := sorted(task.nornir.data.failed_hosts & set(named)):
+            raise InputError(
+                f"failed in an earlier task: {', '.join(failed)}; nothing was pushed",
+                remedy="leave them out with nr.filter, or: nr.data.reset_failed_hosts()",
+            )
         if context.practice:
             context.practice.require_fit(wanted)
         approvals: Approvals = FiledApprovals(context.workspace.root / "approvals")
@@ -121,7 +133,7 @@ def _carried_out(
         )
         with closing(operation):
             selection = Selection(named)
-            if task.is_dry_run(dry_run):
+            if dry:
                 found = operation.check(wanted, selection)
                 return _Outcome({name: f"ready: version {f.version}" for name, f in found.items()})
             journal = operation.start(wanted, approvals, selection, timer_s)

@@ -83,13 +83,16 @@ def diff(task: Task, after: str, before: str | None = None, cutover: str | None 
 
 @told
 def collect(task: Task) -> Result:
-    """What the host runs: `result` maps names of files to texts. Changes nothing.
+    """What the host runs: `result` maps names of files to texts, without secrets. Changes nothing.
 
     nr.run(task=collect)["pcg-a"].result
     """
+    from pcg_netops.diff import without_secrets
     from pcg_netops.push.tasks import driver_of
 
-    return Result(host=task.host, result=dict(driver_of(task).running()))
+    platform, running = task.host.platform or "", driver_of(task).running()
+    shown = {name: without_secrets(platform, text) for name, text in running.items()}
+    return Result(host=task.host, result=shown)
 
 
 @told

@@ -16,6 +16,7 @@ from rich.console import Console
 
 import pcg_netops.nornir as ours
 from pcg_netops.diff import DeviceChange, load
+from pcg_netops.errors import PushError
 from pcg_netops.nornir import Journaled, Progress, context
 from pcg_netops.push import read_journal
 from tests.conftest import SMALL
@@ -181,6 +182,73 @@ def test_one_host_that_refuses_puts_all_back_and_each_result_says_so(network: Ne
     assert done.failed
     assert held(network, devices) == {"base"}
     assert "as it was before" in said(done)["cloud-north"]
+
+
+def test_a_host_that_failed_before_keeps_the_others_from_being_pushed_to(network: Network) -> None:
+    def checked(task: Task) -> None:
+        if task.host.name == "hq-border":
+            raise PushError("is not as it should be", place=task.host.name)
+
+    devices = network.devices()
+    with serving(list(devices.values())), nornir(network) as nr:
+        nr.run(task=checked)
+        done = nr.run(task=ours.push, change=network.change, unapproved="a drill")
+        assert (
+            "failed in an earlier task: hq-border; nothing was pushed" in said(done)["health-net"]
+        )
+        forced = nr.run(task=ours.push, change=network.change, unapproved="x", on_failed=True)
+        assert "nothing was pushed" in said(forced)["hq-border"]
+        assert held(network, devices) == {"base"}
+        nr.data.reset_failed_hosts()
+        assert not nr.run(task=ours.push, change=network.change, unapproved="a drill").failed
+    assert held(network, devices) == {"intended"}
+
+
+def test_a_push_within_a_task_is_refused_and_never_takes_another_ones_outcome(
+    network: Network,
+) -> None:
+    def own(task: Task, only: str) -> None:
+        if task.host.name == only:
+            task.run(task=ours.push, change=network.change, unapproved="a drill")
+
+    devices = network.devices()
+    with serving(list(devices.values())), nornir(network) as nr:
+        done = nr.run(task=own, only="hq-border")
+    assert "run it on its own" in str(done["hq-border"][1].result)
+    assert held(network, devices) == {"base"}
+
+
+def test_a_defect_in_a_push_is_met_once_and_not_by_every_host(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = []
+
+    def defective(*_: object) -> None:
+        begun.append(1)
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr("pcg_netops.push.Operation.start", defective)
+    devices = network.devices()
+    with serving(list(devices.values())), nornir(network) as nr:
+        done = nr.run(task=ours.push, change=network.change, unapproved="a drill")
+    assert len(begun) == 1
+    assert len(done.failed_hosts) == len(done)
+    assert sum("broke off" in text for text in said(done).values()) == len(done) - 1
+
+
+def test_what_is_collected_can_be_shown_to_anybody(network: Network) -> None:
+    devices = network.devices()
+    with serving(list(devices.values())), nornir(network) as every:
+        nr = every.filter(filter_func=lambda host: host.name in devices)
+        shown = nr.run(task=ours.collect)
+    assert not shown.failed, said(shown)
+    texts = {name: "".join(multi[0].result.values()) for name, multi in shown.items()}
+    assert " password (not shown)\n" in texts["hq-border"]
+    assert " authentication-key (not shown)\n" in texts["cloud-north"]
+    assert not [text for text in texts.values() if "password 7" in text or "$9$" in text]
+    for name, device in devices.items():
+        kept = set(texts[name].splitlines()) & set(device.running_text.splitlines())
+        assert len(kept) > 50, "all else is as the device tells it"
 
 
 def test_a_push_by_hand_goes_through_the_same_tasks(network: Network) -> None:
