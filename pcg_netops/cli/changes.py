@@ -23,7 +23,7 @@ from pcg_netops.diff import (
 )
 from pcg_netops.diff.captures import whole
 from pcg_netops.errors import InputError
-from pcg_netops.inventory.workspace import load_workspace
+from pcg_netops.inventory.workspace import Workspace, load_workspace
 from pcg_netops.inventory.yamlfile import did_you_mean
 from pcg_netops.push import tasks
 from pcg_netops.push.digests import key_file, users_key, with_digests
@@ -61,7 +61,7 @@ def show_changes(
     planned = stages(cutover, workspace.services)
     if choice.lab and choice.before is None and choice.running is None:
         stage = find_stage(planned, choice.after)
-        _show_lab(root, stage, choice.host, plan=commands or output is not None)
+        _show_lab(workspace, stage, choice.host, plan=commands or output is not None)
         return
     if choice.before is None and choice.running is None:
         raise InputError("nothing to compare with", remedy="give --from PHASE or --running FOLDER")
@@ -99,14 +99,14 @@ def show_changes(
             print_diff(compared(change))
 
 
-def _show_lab(root: Path, stage: Stage, host: str | None, *, plan: bool) -> None:
+def _show_lab(workspace: Workspace, stage: Stage, host: str | None, *, plan: bool) -> None:
     """What each node of the lab that is up would still have to change, in its programs' words."""
     if plan:
         raise InputError(
             "only what differs can be told of what a lab runs",
             remedy="give --from PHASE for the commands or a change set",
         )
-    practised = practice(load_workspace(root))
+    practised = practice(workspace)
     wanted = _of_host(render_stage(practised.workspace, stage), host)
     fleet = Fleet(practised.workspace, practised.extras, practised.secrets, AT_ONCE)
     with closing(fleet):

@@ -26,7 +26,7 @@ class PcgConnection:
         configuration: Config | None = None,
     ) -> None:
         """Connect and log in. Raises PushError for an unknown host key or a refused log-in."""
-        from pcg_netops.nornir.context import reach
+        from pcg_netops.nornir.context import KEY, reach
         from pcg_netops.platforms import platform_named
         from pcg_netops.push.connection import log_in
 
@@ -37,10 +37,11 @@ class PcgConnection:
             "port": port,
             "fast_cli": True,
         }
-        if not extras or "known_hosts" not in extras:
-            arguments |= reach(hostname, port, configuration)
-            platform = arguments.pop("platform", platform)
-        self.connection = log_in(platform_named(platform or ""), arguments | (extras or {}))
+        given = dict(extras or {})
+        if "known_hosts" not in given:
+            says, name = given.pop(KEY, None), given.pop("name", "")
+            arguments |= reach(configuration, says, name, hostname, platform)
+        self.connection = log_in(platform_named(platform or ""), arguments | given)
 
     def close(self) -> None:
         """Log out, if ever logged in."""

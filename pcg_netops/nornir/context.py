@@ -9,10 +9,11 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from nornir.core import Nornir
 from nornir.core.configuration import Config
 from nornir.core.task import Result, Task
 
-from pcg_netops.errors import PcgError
+from pcg_netops.errors import InputError, PcgError
 
 if TYPE_CHECKING:
     from pcg_netops.design.steering import Stage
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from pcg_netops.push.secrets import Secrets
     from pcg_netops.render import Artifact, StageRenderer
 
-KEY = "pcg"  # in the configuration's `user_defined`
+KEY = "pcg"  # in the configuration's `user_defined`, and in what our inventory says
 _FOLDERS = ("inventory", "templates")
 Function = TypeVar("Function", bound=Callable[..., Result])
 
@@ -63,15 +64,67 @@ class Context:
             return self._rendered[name, stage.name].get(host, {})
 
 
-_known: dict[tuple[Path, bool], tuple[object, Context]] = {}
+_known: dict[tuple[Path, bool, Path], tuple[object, Context]] = {}
 _knowing = threading.Lock()
+Asked = Mapping[str, Any]  # `workspace`, `lab`, `ssh_config`
 
 
-def context_of(config: Config) -> Context:
-    """The context that a configuration names; read anew once a file of it has changed.
+def context_of(nornir: Nornir) -> Context:
+    """What a Nornir works on: as its configuration says, and its inventory if that is ours.
 
-    Raises InputErrors as the workspace's loading does, InputError for secrets that it may not have
-    (`pcg secrets`), EnvironmentLack if a lab is asked for and none is up.
+    Raises InputError if these two differ, and as `_context` does.
+    """
+    return _context(_asked(nornir.config, nornir.inventory.defaults.data.get(KEY)))
+
+
+def reach(
+    config: Config | None, says: Asked | None, name: str, host: str | None, platform: str | None
+) -> dict[str, Any]:
+    """What a connection needs that no stock inventory says: whom to trust, and how to log in.
+
+    The host is known by its name, or else by its address. `says` is what our inventory says of
+    where it is from. Raises InputError for a host that is not the workspace's, or that is of
+    another platform there, as a lab's stand-ins may be; and as `_context` does.
+    """
+    context = _context(_asked(config or Config(), says))
+    known = context.workspace.hosts
+    found = name or next((n for n, entry in known.items() if entry.hostname == host), "")
+    if found not in known:
+        raise InputError(
+            f"is no host of the workspace {context.workspace.root}",
+            place=found or str(host),
+            remedy="add it to hosts.yaml, or name the workspace in user_defined (docs/nornir.md)",
+        )
+    if known[found].platform != platform:
+        raise InputError(
+            f"is '{platform}' in this inventory, and '{known[found].platform}' on what it works on",
+            place=found,
+            remedy="for a lab use the inventory PcgInventory with the option lab",
+        )
+    return {"name": found, "secrets": context.secrets, **context.extras(found)}
+
+
+def _asked(config: Config, says: Asked | None) -> Asked:
+    """What the configuration asks for, and what our inventory says: no drill goes astray."""
+    asked, known = config.user_defined.get(KEY) or {}, says or {}
+    for name in known.keys() & asked.keys():
+        if _plain(name, known[name]) != _plain(name, asked[name]):
+            raise InputError(
+                f"the inventory says {name}: {known[name]}, user_defined says {asked[name]}",
+                remedy="say it once, or the same",
+            )
+    return {**known, **asked}
+
+
+def _plain(name: str, value: Any) -> object:
+    return Path(value).resolve() if name == "workspace" else value
+
+
+def _context(asked: Asked) -> Context:
+    """Of a workspace; read anew once a file of it has changed, or a lab was started again.
+
+    Raises InputErrors as the workspace's loading does, EnvironmentLack if a lab is asked for and
+    none is up.
     """
     from pcg_netops.inventory.workspace import load_workspace
     from pcg_netops.push.login import SSH_CONFIG, production
@@ -79,32 +132,23 @@ def context_of(config: Config) -> Context:
     from pcg_netops.push.secrets import Secrets
     from pcg_netops.push.trust import values_of
 
-    asked = config.user_defined.get(KEY) or {}
     root, lab = Path(asked.get("workspace", ".")).resolve(), bool(asked.get("lab"))
     ssh_config = Path(asked.get("ssh_config", SSH_CONFIG))
+    key = root, lab, ssh_config
     with _knowing:
         state = _state(root), _labs() if lab else ()
-        if (root, lab) in _known and _known[root, lab][0] == state:
-            return _known[root, lab][1]
+        if key in _known and _known[key][0] == state:
+            return _known[key][1]
         workspace = load_workspace(root)
         if lab:
             lab_up = practice(workspace)
             found = Context(lab_up.workspace, lab_up, lab_up.secrets, lab_up.extras)
         else:
-            secrets = Secrets(values_of(workspace))
-            reach_them = _when_asked(lambda: production(workspace, ssh_config))
-            found = Context(workspace, None, secrets, reach_them)
-        _known[root, lab] = state, found
+            # Rendering needs no leave to use secrets: it is asked for as a device is logged in to.
+            extras: Extras = lambda name: production(workspace, ssh_config)(name)  # noqa: E731
+            found = Context(workspace, None, Secrets(values_of(workspace)), extras)
+        _known[key] = state, found
         return found
-
-
-def _when_asked(make: Callable[[], Extras]) -> Extras:
-    """Rendering needs no leave to use secrets: it is asked for as a device is logged in to."""
-
-    def extras(name: str) -> dict[str, Any]:
-        return make()(name)
-
-    return extras
 
 
 def _state(root: Path) -> object:
@@ -118,15 +162,6 @@ def _labs() -> object:
     from pcg_netops.lab import home
 
     return [(record.name, record.started) for record in home.running()]
-
-
-def reach(host: str | None, port: int | None, config: Config | None) -> dict[str, Any]:
-    """What a connection needs that no stock inventory says: whom to trust, and how to log in."""
-    context = context_of(config or Config())
-    for name, entry in context.workspace.hosts.items():
-        if entry.hostname == host and (port is None or (entry.port or 22) == port):
-            return {"name": name, "secrets": context.secrets, **context.extras(name)}
-    return {}
 
 
 def told(function: Function) -> Function:

@@ -37,18 +37,24 @@ class PcgInventory:
         """Raises InputErrors with everything that is wrong in the workspace, and EnvironmentLack
         if a lab is asked for and none is up.
         """
+        from nornir.core.inventory import ConnectionOptions
+
         from pcg_netops.inventory.nornir import inventory_of
         from pcg_netops.inventory.workspace import load_workspace
+        from pcg_netops.nornir.context import KEY
         from pcg_netops.push.practice import practice
 
         workspace = load_workspace(self._root)
         practised = practice(workspace) if self._lab else None
         inventory = inventory_of(practised.workspace if practised else workspace)
+        says = {"workspace": str(workspace.root), "lab": self._lab}
+        inventory.defaults.data[KEY] = says  # so that every task works on the same
         for name, host in inventory.hosts.items():
             if practised:
                 reach = practised.extras(name)
                 host.hostname, host.port = reach["host"], reach["port"]
                 host.username = reach["username"]
+            host.connection_options["pcg"] = ConnectionOptions(extras={"name": name, KEY: says})
             _let_others_in(workspace, practised, inventory, name)
         return inventory
 

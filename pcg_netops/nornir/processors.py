@@ -7,6 +7,7 @@ with Progress() as shown:
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,6 @@ from nornir.core.task import AggregatedResult, MultiResult, Task
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
-
-    from pcg_netops.push.journal import Journal
 
 
 class _Silent:
@@ -82,16 +81,23 @@ class Journaled(_Silent):
     """
 
     def __init__(self, path: str | Path) -> None:
-        """`path` is a new file. Raises EnvironmentLack if it cannot be written."""
-        self._path = Path(path)
+        """A file that is there is gone on with.
+
+        Raises EnvironmentLack if it cannot be written, InputError if it was altered.
+        """
+        from pcg_netops.push.journal import Journal, read_journal
+
+        path = Path(path)
+        with suppress(OSError):  # then the journal says what is wrong
+            path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
-        self._journal: Journal | None = None
+        self._journal = Journal(path, read_journal(path) if path.exists() else ())
 
     def task_instance_started(self, task: Task, host: Host) -> None:
         from pcg_netops.push.journal import Act
 
         with self._lock:
-            self._written.before(Act.TASK, [host.name], task.name)
+            self._journal.before(Act.TASK, [host.name], task.name)
 
     def task_instance_completed(self, task: Task, host: Host, result: MultiResult) -> None:
         from pcg_netops.errors import PcgError
@@ -104,18 +110,8 @@ class Journaled(_Silent):
             failed[host.name] = ours
         note = f"{task.name}{', changed' if result.changed else ''}"
         with self._lock:
-            self._written.after(Act.TASK, [host.name], failed, note=note)
-
-    @property
-    def _written(self) -> Journal:
-        from pcg_netops.push.journal import Journal
-
-        if self._journal is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._journal = Journal(self._path)
-        return self._journal
+            self._journal.after(Act.TASK, [host.name], failed, note=note)
 
     def close(self) -> None:
         """Close the file."""
-        if self._journal is not None:
-            self._journal.close()
+        self._journal.close()

@@ -79,11 +79,11 @@ class _Outcome:
 
 @dataclass
 class _Run:
-    """One `nr.run(task=push)`: the hosts that have come to it, and what it came to."""
+    """One `nr.run(task=push)`: the hosts that have not come to it yet, and what it came to."""
 
     asked: tuple[object, ...]
+    awaited: set[str]
     lock: threading.Lock = field(default_factory=threading.Lock)
-    seen: set[str] = field(default_factory=set)
     outcome: _Outcome | None = None
 
 
@@ -92,12 +92,16 @@ _begin = threading.Lock()
 
 
 def _run_of(task: Task, asked: tuple[object, ...]) -> _Run:
-    """The run that a host's task is part of. A host that comes again begins another."""
+    """The run that a host's task is part of: Nornir does not say, so it ends with its last host."""
+    nornir, name = task.nornir, task.host.name
     with _begin:
-        run = _runs.get(task.nornir)
-        if run is None or run.asked != asked or task.host.name in run.seen:
-            run = _runs[task.nornir] = _Run(asked)
-        run.seen.add(task.host.name)
+        run = _runs.get(nornir)
+        if run is None or run.asked != asked or name not in run.awaited:
+            run = _Run(asked, set(nornir.inventory.hosts) - nornir.data.failed_hosts | {name})
+            _runs[nornir] = run
+        run.awaited.discard(name)
+        if not run.awaited:
+            del _runs[nornir]
         return run
 
 
@@ -110,7 +114,7 @@ def _carried_out(
     says: dict[str, str] = {}
     try:
         wanted = load(Path(change)) if isinstance(change, str | Path) else change
-        context = context_of(task.nornir.config)
+        context = context_of(task.nornir)
         hosts = task.nornir.inventory.hosts
         named = tuple(part.device for part in wanted.devices if part.device in hosts)
         if not named:

@@ -56,8 +56,9 @@ class WavesRunner:
 
     def _batches(self, hosts: dict[str, Host]) -> Iterator[list[Host]]:
         """Hosts that are worked on together."""
-        known = {name for wave in self._order() for name in wave}
-        waves = [[name for name in wave if name in hosts] for wave in self._order()]
+        order = self._order()
+        known = {name for wave in order for name in wave}
+        waves = [[name for name in wave if name in hosts] for wave in order]
         waves = [wave for wave in (*waves, [name for name in hosts if name not in known]) if wave]
         if self._canary and waves and len(hosts) > 1:
             first = waves[0].pop(0)

@@ -37,7 +37,7 @@ def render(
     """
     from pcg_netops.render import compared, written
 
-    files = context_of(task.nornir.config).files(phase, cutover, task.host.name)
+    files = context_of(task.nornir).files(phase, cutover, task.host.name)
     texts = {name: artifact.text for name, artifact in files.items()}
     if out is None:
         return Result(host=task.host, result=texts)
@@ -61,7 +61,7 @@ def diff(task: Task, after: str, before: str | None = None, cutover: str | None 
     from pcg_netops.push.driver import Change
     from pcg_netops.push.tasks import differing, driver_of
 
-    context = context_of(task.nornir.config)
+    context = context_of(task.nornir)
     name = task.host.name
     wanted = dict(context.files(after, cutover, name))
     if not wanted:
@@ -103,18 +103,10 @@ def preflight(task: Task, change: AnyChange) -> Result:
 
         nr.run(task=preflight, change="build/p4.1.json")
     """
-    from pcg_netops.errors import PushError
     from pcg_netops.push import tasks
-    from pcg_netops.push.preflight import unfit
 
     part = _of(task, change)
-    if part is None:
-        return Result(host=task.host)
-    found = tasks.facts(task)
-    if wrong := "; ".join(unfit(task.host.platform or "", found.result, part)):
-        raise PushError(wrong, place=task.host.name)
-    tasks.unchanged(task, part)
-    return found
+    return tasks.preflight(task, part) if part else _nothing(task)
 
 
 @told
@@ -224,7 +216,7 @@ def _of(task: Task, change: AnyChange) -> Change | None:
             return None
         found = parts[task.host.name]
     part = found if isinstance(found, Change) else planned(found, "playbook")
-    context_of(task.nornir.config).secrets.require(
+    context_of(task.nornir).secrets.require(
         [*part.lines, *(artifact.text for artifact in part.files.values())]
     )
     return part

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import cast
 
-from nornir.core.task import Result, Task
+from nornir.core.task import Task
 
 from pcg_netops.errors import EnvironmentLack, PcgError, PushError
 from pcg_netops.push import tasks
@@ -17,7 +17,6 @@ from pcg_netops.push.fleet import Act as Work
 from pcg_netops.push.fleet import Answers, Fleet
 from pcg_netops.push.gate import Health, Sessions
 from pcg_netops.push.journal import Act, Log
-from pcg_netops.push.preflight import unfit
 from pcg_netops.push.survey import Holds, survey
 from pcg_netops.push.watcher import STOPPED, PushFailed, Stopped, Watcher, listed
 
@@ -75,15 +74,9 @@ class Push:
         if names:
             self.watch.say(f"looking at {listed(names)}")
 
-        def look(task: Task) -> Result:
-            found = tasks.facts(task)
-            change = self.changes[task.host.name]
-            if wrong := "; ".join(unfit(task.host.platform or "", found.result, change)):
-                raise PushError(wrong, place=task.host.name)
-            tasks.unchanged(task, change)
-            return found
-
-        answers = self._everywhere(Act.PREFLIGHT, names, look)
+        answers = self._everywhere(
+            Act.PREFLIGHT, names, lambda task: tasks.preflight(task, self._change(task))
+        )
         if answers.failed:
             stale = all(isinstance(error, Stale) for error in answers.failed.values())
             kind, remedy = (Stale, "plan again") if stale else (PushError, "nothing was changed")

@@ -14,6 +14,7 @@ from pcg_netops.errors import PushError
 from pcg_netops.platforms import platform_named
 from pcg_netops.push.connection import CONNECTION
 from pcg_netops.push.driver import Change, Driver, Stale
+from pcg_netops.push.preflight import unfit
 
 
 def driver_of(task: Task) -> Driver:
@@ -39,6 +40,18 @@ def unchanged(task: Task, change: Change) -> Result:
             remedy="plan again",
         )
     return Result(host=task.host, changed=False)
+
+
+def preflight(task: Task, change: Change) -> Result:
+    """What the device is, if it is fit for a change and holds what that was made for.
+
+    Raises PushError naming what speaks against it, Stale if that is what it holds.
+    """
+    found = facts(task)
+    if wrong := "; ".join(unfit(task.host.platform or "", found.result, change)):
+        raise PushError(wrong, place=task.host.name)
+    unchanged(task, change)
+    return found
 
 
 def sessions(task: Task) -> Result:

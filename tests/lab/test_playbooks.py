@@ -97,6 +97,27 @@ def test_the_playbooks_do_what_they_say(python: Path, lab: Path) -> None:
     assert run("pcg diff --running --lab --to p4.2", lab).stdout == ""
 
 
+ALONE = """\
+from nornir import InitNornir
+
+from pcg_netops.nornir import collect, diff
+
+nr = InitNornir(inventory=dict(plugin="PcgInventory", options=dict(lab=True)))
+nr = nr.filter(name="dc1-edge1")
+done = nr.run(task=collect)
+done.raise_on_error()
+assert "router bgp" in done["dc1-edge1"][0].result["frr.conf"], done["dc1-edge1"][0].result
+for phase in ("p3", "p4.1"):
+    found = nr.run(task=diff, after=phase)
+    found.raise_on_error()
+    print(phase, found["dc1-edge1"][0].changed)
+"""
+
+
+def test_an_inventory_of_the_lab_has_every_task_work_on_the_lab(python: Path, lab: Path) -> None:
+    assert play(python, ALONE, lab) == "p3 False\np4.1 True\n"
+
+
 def test_napalm_reads_a_router_by_way_of_our_inventory(
     python: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

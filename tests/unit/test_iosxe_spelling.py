@@ -165,7 +165,8 @@ def test_a_terminal_line_is_at_no_moment_open(line: str) -> None:
         ("police 500000 15625 conform-action drop exceed-action drop", None),
         ("set community 4259905636 no-export", "set community 65001:100 65535:65281"),
         ("permit ip 0.0.0.0 255.255.255.255 192.0.2.1 0.0.0.0", "permit ip any host 192.0.2.1"),
-        ("10 permit 192.0.2.1 0.0.0.0", "10 permit host 192.0.2.1"),
+        ("10 permit 192.0.2.1 0.0.0.0", "10 permit 192.0.2.1"),
+        ("permit host 192.0.2.1 log", "permit 192.0.2.1 log"),
     ],
 )
 def test_what_says_the_same_is_the_same(printed: str, rendered: str | None) -> None:

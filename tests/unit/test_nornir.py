@@ -11,12 +11,13 @@ import pytest
 from nornir import InitNornir
 from nornir.core import Nornir
 from nornir.core.filter import F
+from nornir.core.inventory import Hosts
 from nornir.core.task import AggregatedResult, Result, Task
 from rich.console import Console
 
 import pcg_netops.nornir as ours
 from pcg_netops.diff import DeviceChange, load
-from pcg_netops.errors import PushError
+from pcg_netops.errors import InputError, PushError
 from pcg_netops.nornir import Journaled, Progress, context
 from pcg_netops.push import read_journal
 from tests.conftest import SMALL
@@ -345,3 +346,94 @@ def test_progress_and_journal_tell_of_every_host(network: Network, tmp_path: Pat
     assert len(records) == 2 * 2 * 6
     assert {record.note for record in records} == {"render"}
     assert sum(bool(record.failed) for record in records) == 6
+
+
+# --- where a task works --------------------------------------------------------------------------
+
+
+def test_the_inventory_and_the_configuration_say_the_same_or_nothing_is_done(
+    network: Network,
+) -> None:
+    """A drill must not go to the network itself because one of two switches was forgotten."""
+    nr = InitNornir(
+        inventory={"plugin": "PcgInventory", "options": {"workspace": "."}},
+        user_defined={"pcg": {"lab": True}},
+        logging={"enabled": False},
+    )
+    for task, options in (
+        (ours.collect, {}),
+        (ours.diff, {"after": "build"}),
+        (ours.push, {"change": network.change, "unapproved": "a drill"}),
+    ):
+        done = nr.run(task=task, on_failed=True, **options)
+        assert "the inventory says lab: False, user_defined says True" in said(done)["hq-border"]
+
+
+def test_our_inventory_alone_says_where_its_workspace_is(
+    network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    devices = network.devices()
+    nr = InitNornir(
+        inventory={"plugin": "PcgInventory", "options": {"workspace": str(network.root)}},
+        user_defined={"pcg": {"ssh_config": str(network.ssh_config)}},
+        logging={"enabled": False},
+    )
+    with serving(list(devices.values())), nr:
+        done = nr.filter(name="hq-border").run(task=ours.collect)
+    assert not done.failed, said(done)
+
+
+def test_another_ssh_configuration_is_another_way(network: Network) -> None:
+    devices = network.devices()
+    with serving(list(devices.values())), nornir(network) as nr:
+        assert not nr.filter(name="hq-border").run(task=ours.collect).failed
+    elsewhere = network.ssh_config.with_name("elsewhere")
+    elsewhere.write_text(network.ssh_config.read_text().replace("127.0.0.1", "127.0.0.9"))
+    nr = nornir(network)
+    nr.config.user_defined["pcg"] = {"ssh_config": str(elsewhere)}
+    assert "cannot log in" in said(nr.filter(name="hq-border").run(task=ours.collect))["hq-border"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "why"),
+    [
+        ("hostname", "192.0.2.99", "is no host of the workspace"),
+        ("platform", "linux", "is 'linux' in this inventory, and 'iosxe' on what it works on"),
+    ],
+)
+def test_a_host_that_the_workspace_does_not_have_so_is_refused(
+    network: Network, field: str, value: str, why: str
+) -> None:
+    nr = nornir(network).filter(name="hq-border")
+    setattr(nr.inventory.hosts["hq-border"], field, value)
+    assert why in said(nr.run(task=ours.collect))["hq-border"]
+
+
+def test_each_run_of_a_push_has_its_own_outcome_whichever_host_comes_first(
+    network: Network,
+) -> None:
+    """A host that one run leaves out must not take that one's outcome for the next one's."""
+    devices = network.devices()
+    with nornir(network) as nr:
+        nr.inventory.hosts = Hosts(reversed(nr.inventory.hosts.items()))  # hospital is first
+        nr.data.failed_hosts.add("hospital")
+        before = nr.run(task=ours.push, change=network.change, unapproved="a drill")
+        nr.data.reset_failed_hosts()
+        with serving(list(devices.values())):
+            done = nr.run(task=ours.push, change=network.change, unapproved="a drill")
+    assert before.failed
+    assert "hospital" not in before
+    assert not done.failed, said(done)
+    assert {name for name, multi in done.items() if multi[0].changed} == set(devices)
+
+
+def test_a_journal_of_tasks_is_gone_on_with(network: Network, tmp_path: Path) -> None:
+    for count in (1, 2):
+        journal = Journaled(tmp_path / "deep/tonight.jsonl")
+        nornir(network).with_processors([journal]).run(task=ours.render, phase="build")
+        journal.close()
+        assert len(read_journal(tmp_path / "deep/tonight.jsonl")) == count * 12
+    (tmp_path / "deep/tonight.jsonl").write_text("{}\n")
+    with pytest.raises(InputError, match="not as it was written"):
+        Journaled(tmp_path / "deep/tonight.jsonl")

@@ -50,6 +50,7 @@ _WELL_KNOWN = {
 }
 # An address whose wildcard bits say that it is one host, or any.
 _HOST = re.compile(r"(?<= )(\d+\.\d+\.\d+\.\d+) 0\.0\.0\.0(?= |$)")
+_LONE = re.compile(r"((?:permit|deny) )host (?=\S+( log)?$)")  # as standard lists have one
 _ANY = "0.0.0.0 255.255.255.255"
 _ROUTE_MAP = re.compile(r"(route-map \S+)(?: (permit|deny))?(?: (\d+))?")
 _POLICE = re.compile(r"police (cir )?(\d+)((?: (?:bc |be )?\d+)*)(.*)")
@@ -73,7 +74,7 @@ def words_of(line: str) -> str:
 def as_we_write(text: str) -> str:
     """A command in our words; the same one for every spelling that a device knows of it."""
     if entry := _ENTRY.match(text):
-        text = _HOST.sub(r"host \1", text.replace(_ANY, "any"))
+        text = _LONE.sub(r"\1", _HOST.sub(r"host \1", text.replace(_ANY, "any")))
         ports = _PORTS.get(entry[1])
         if ports:
             return _PORT.sub(lambda found: _numbered(found, ports), text)
