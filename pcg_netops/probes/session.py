@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from pcg_netops.probes.echo import PACKET, SESSION, close, whole
 from pcg_netops.probes.schedule import Schedule, now_ns
-from pcg_netops.probes.tcp import Dialler
+from pcg_netops.probes.tcp import Dialler, was_connected
 from pcg_netops.probes.wire import Spec
 
 KEEP_SESSIONS = 10_000
@@ -77,7 +77,8 @@ class SessionClient:
         assert self._socket is not None
         loop = asyncio.get_running_loop()
         loop.remove_writer(self._socket)
-        if self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+        error = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if error and not was_connected(error):
             self._end("reset")
             return
         now = now_ns()
@@ -85,6 +86,9 @@ class SessionClient:
         self._since = self._schedule.unstalled(now)
         self._first = self._sequence
         self.lives.append(Life(opened=now, answered=now))
+        if error:
+            self._end("reset")
+            return
         loop.add_reader(self._socket, self._readable)
         self._say(now)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import struct
 from collections import deque
@@ -14,6 +15,15 @@ from pcg_netops.probes.schedule import Schedule, now_ns
 from pcg_netops.probes.wire import Spec
 
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # struct linger
+
+
+def was_connected(error: int | None) -> bool:
+    """Whether a socket with this error had connected before it was reset.
+
+    A worker that is held up for some milliseconds finds both behind it. The kernel tells them
+    apart: a reset in answer to a SYN is ECONNREFUSED (RFC 9293, section 3.10.7.3).
+    """
+    return error in (errno.ECONNRESET, errno.EPIPE)
 
 
 class Dialler:
@@ -105,7 +115,9 @@ class Attempt:
                 self._waiting = True
                 loop.add_writer(self._socket, self._send)
             return
-        except OSError:
+        except OSError as error:
+            if was_connected(error.errno):
+                self._record.connected(self._sequence, now_ns())
             self.close()
             return
         self._record.connected(self._sequence, now_ns())
