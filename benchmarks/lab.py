@@ -36,7 +36,7 @@ UNSHARE = (
     *("--fork", "--mount-proc", "--kill-child"),
 )
 if TYPE_CHECKING:
-    from pcg_netops.lab.definitions import Topology
+    from pcg_netops.lab.topology.definitions import Topology
 
 TARGET_RATIO = 1.3
 LIMIT_S = 300.0
@@ -116,7 +116,7 @@ def network(folder: Path, count: int) -> Topology:
 
 def one(folder: Path, count: int) -> None:
     """The process that is measured: it prints the instants on the machine's own clock."""
-    from pcg_netops.lab.netns import NetnsLab
+    from pcg_netops.lab.embedded.lab import NetnsLab
 
     topology = network(folder, count)
     lab = NetnsLab.up(topology, folder, folder / "run")

@@ -17,7 +17,7 @@ import pytest
 
 if TYPE_CHECKING:
     from pcg_netops.inventory.workspace import Workspace
-    from pcg_netops.lab.owned import OwnedLab
+    from pcg_netops.lab.controller import OwnedLab
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

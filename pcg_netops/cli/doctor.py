@@ -8,7 +8,7 @@ import typer
 
 from pcg_netops.cli.speech import say
 from pcg_netops.errors import ExitCode
-from pcg_netops.lab.doctor import Finding, examine
+from pcg_netops.lab.machine.doctor import Finding, examine
 from pcg_netops.printable import json_text
 
 

@@ -14,9 +14,8 @@ from pcg_netops.confined import require_all_inside
 from pcg_netops.errors import InputError
 from pcg_netops.files import write_whole
 from pcg_netops.inventory.workspace import Workspace
-from pcg_netops.lab.clabernetes import Api, manifests
-from pcg_netops.lab.definitions import Topology
-from pcg_netops.lab.exporting import (
+from pcg_netops.lab.export.clabernetes import Api, manifests
+from pcg_netops.lab.export.folder import (
     IMAGE_FOLDER,
     TOPOLOGY,
     files_of,
@@ -26,7 +25,8 @@ from pcg_netops.lab.exporting import (
     write_folder,
     write_image,
 )
-from pcg_netops.lab.runnable import OWN_IMAGE
+from pcg_netops.lab.topology.definitions import Topology
+from pcg_netops.lab.topology.support import OWN_IMAGE
 
 Target = Literal["containerlab", "clabernetes"]
 APIS = {"c9s": Api.C9S, "legacy": Api.LEGACY}
@@ -91,7 +91,7 @@ def export(
             remedy="name a new one: nothing was changed",
         )
     if path is not None:
-        from pcg_netops.lab.topology import load
+        from pcg_netops.lab.topology.file import load
 
         if image or choice.ssh_key:
             raise InputError("--image and --ssh-key are for the workspace's own network")
@@ -117,8 +117,8 @@ def _startup(
     from pcg_netops.cutover.vendors import with_vendors
     from pcg_netops.design.devices import design
     from pcg_netops.design.steering import stages
-    from pcg_netops.lab import ipsec
-    from pcg_netops.lab.planning import STARTUP, lay_out, make_plan
+    from pcg_netops.lab.embedded import ipsec
+    from pcg_netops.lab.embedded.layout import STARTUP, lay_out, make_plan
     from pcg_netops.push.practice import stand_ins
     from pcg_netops.render import render_stage
 
@@ -173,6 +173,6 @@ def _write(choice: Choice, topology: Topology, base_dir: Path, images: Path) -> 
 
 def _image_of(topology: Topology) -> str:
     """The name under which the nodes look for our image."""
-    from pcg_netops.lab.exporting import nodes_of
+    from pcg_netops.lab.export.folder import nodes_of
 
     return next(i for n in nodes_of(topology).values() if OWN_IMAGE in (i := n.image or ""))

@@ -12,10 +12,10 @@ from pcg_netops.cli.lab_arguments import require_interface, require_time
 from pcg_netops.cli.options import HERE, BackendOption, CutoverOption, WorkspaceOption
 from pcg_netops.cli.speech import say, whoever_listens
 from pcg_netops.errors import ExitCode, InputError, LabError
-from pcg_netops.lab.base import Direction, FaultKind
+from pcg_netops.lab.protocol import Direction, FaultKind
 
 if TYPE_CHECKING:
-    from pcg_netops.lab.running import RunningLab
+    from pcg_netops.lab.background.client import RunningLab
 
 app = typer.Typer(help="The virtual network.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(lab_files.app)  # without a name: its commands become those of `pcg lab`
@@ -44,7 +44,7 @@ NodesOption = Annotated[
 
 
 def _find(name: str | None) -> RunningLab:
-    from pcg_netops.lab.running import find
+    from pcg_netops.lab.background.client import find
 
     return find(name)
 
@@ -76,10 +76,10 @@ def up(
     """Start a lab in the background; it stays up until `pcg lab down`."""
     from pcg_netops.cli.interrupts import keep_signals
     from pcg_netops.cli.own_topology import lab_at, provide_startup
-    from pcg_netops.lab.asking import what_it_does
     from pcg_netops.lab.backends import prepare
-    from pcg_netops.lab.supervisor import start
-    from pcg_netops.lab.topology import load
+    from pcg_netops.lab.background.supervisor import start
+    from pcg_netops.lab.topology.demands import what_it_does
+    from pcg_netops.lab.topology.file import load
 
     whoever_listens()
     if (topology is None) is (phase is None):
@@ -127,8 +127,8 @@ def down(
     every: Annotated[bool, typer.Option("--all", help="End every lab of this user.")] = False,
 ) -> None:
     """End a lab; nothing of it stays."""
-    from pcg_netops.lab import home
-    from pcg_netops.lab.running import RunningLab
+    from pcg_netops.lab.background import folders as home
+    from pcg_netops.lab.background.client import RunningLab
 
     whoever_listens()
     if every and lab:
@@ -143,7 +143,7 @@ def down(
 def status(lab: LabArgument = None, form: FormatOption = "table") -> None:
     """Show the running labs, or one lab's nodes: power, daemons, sessions."""
     from pcg_netops.cli.lab_view import show_labs, show_nodes
-    from pcg_netops.lab import home
+    from pcg_netops.lab.background import folders as home
 
     if lab is None and len(home.running()) != 1:
         show_labs(home.running(), form)
@@ -158,8 +158,8 @@ def inspect(
 ) -> None:
     """Show the nodes of running labs as `containerlab inspect` does."""
     from pcg_netops.cli.lab_view import show_inspection
-    from pcg_netops.lab import home
-    from pcg_netops.lab.running import RunningLab
+    from pcg_netops.lab.background import folders as home
+    from pcg_netops.lab.background.client import RunningLab
 
     labs = [_find(lab)] if lab else [RunningLab(record) for record in home.running()]
     show_inspection(labs, form)
@@ -177,7 +177,7 @@ def execute(
 ) -> None:
     """Run a command on nodes; exits with 1 if it fails on any."""
     from pcg_netops.cli.lab_view import show_results
-    from pcg_netops.lab.sessions import chosen
+    from pcg_netops.lab.observe.sessions import chosen
 
     found = _find(lab)
     names = [name for name in node.split(",") if name]
@@ -199,7 +199,7 @@ def ssh(
     import os
 
     from pcg_netops.errors import EnvironmentLack
-    from pcg_netops.lab.home import SSH_CONFIG
+    from pcg_netops.lab.background.folders import SSH_CONFIG
 
     found = _find(lab)
     host = found.record.node(node)
@@ -224,7 +224,7 @@ def logs(
     lines: Annotated[int, typer.Option("--lines", min=0, help="How many of each; 0: all.")] = 50,
 ) -> None:
     """Print what a node's own process, its daemons and the lab's agent have said."""
-    from pcg_netops.lab.sessions import logs_of
+    from pcg_netops.lab.observe.sessions import logs_of
 
     for name, text in logs_of(_find(lab), node, lines):
         say(f"==> {name}", bold=True)
@@ -242,9 +242,9 @@ def graph(
 ) -> None:
     """Draw a running lab, or a topology file that does not run."""
     from pcg_netops.files import write_output
-    from pcg_netops.lab import home
-    from pcg_netops.lab.drawing import draw
-    from pcg_netops.lab.topology import load
+    from pcg_netops.lab.background import folders as home
+    from pcg_netops.lab.observe.drawing import draw
+    from pcg_netops.lab.topology.file import load
 
     path = Path(lab) if lab else None
     running = [record.name for record in home.running()]
@@ -273,7 +273,7 @@ def capture(
     """Write what passes an interface as pcap to standard output, for `wireshark -k -i -`."""
     import sys
 
-    from pcg_netops.lab.capture import capture as write_packets
+    from pcg_netops.lab.observe.capture import capture as write_packets
 
     if sys.stdout.isatty():
         raise InputError(
@@ -304,7 +304,7 @@ def fault(
     lab: LabOption = None,
 ) -> None:
     """Break something in a running lab, or with --heal mend it again."""
-    from pcg_netops.lab.base import Fault
+    from pcg_netops.lab.protocol import Fault
 
     found = _find(lab)
     node, _, interface = target.partition(":")
@@ -336,7 +336,7 @@ def save(
     """Save what runs on the nodes (FRR, nftables, strongSwan) as files in the lab's folder."""
     from pcg_netops.confined import require_inside
     from pcg_netops.files import write_whole
-    from pcg_netops.lab.sessions import chosen, running_files
+    from pcg_netops.lab.observe.sessions import chosen, running_files
 
     found = _find(lab)
     folders = [Path(found.record.folder)]

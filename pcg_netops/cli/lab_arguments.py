@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pcg_netops.errors import InputError
 
 if TYPE_CHECKING:
-    from pcg_netops.lab.running import RunningLab
+    from pcg_netops.lab.background.client import RunningLab
 
 _LONGEST_S = 1e9
 

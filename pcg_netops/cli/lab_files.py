@@ -29,7 +29,7 @@ def topology(
     from pcg_netops.design.steering import stages
     from pcg_netops.files import write_whole
     from pcg_netops.inventory.workspace import load_workspace
-    from pcg_netops.lab.topology import to_yaml
+    from pcg_netops.lab.topology.file import to_yaml
     from pcg_netops.push.practice import stand_ins
     from pcg_netops.render import render_stage
 

@@ -16,10 +16,10 @@ from rich.table import Table
 from rich.text import Text
 
 from pcg_netops.cli.speech import say, say_raw
-from pcg_netops.lab.base import Completed
-from pcg_netops.lab.home import NodeRecord, Record
-from pcg_netops.lab.running import RunningLab
-from pcg_netops.lab.sessions import sessions
+from pcg_netops.lab.background.client import RunningLab
+from pcg_netops.lab.background.folders import NodeRecord, Record
+from pcg_netops.lab.observe.sessions import sessions
+from pcg_netops.lab.protocol import Completed
 from pcg_netops.printable import json_text, printable
 
 _NONE = "N/A"

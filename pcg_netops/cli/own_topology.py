@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pcg_netops.errors import InputError
-from pcg_netops.lab.topology import HEADER, to_yaml
+from pcg_netops.lab.topology.file import HEADER, to_yaml
 
 
 def provide_startup(path: Path) -> bool:

@@ -17,10 +17,10 @@ from pcg_netops.files import write_private
 from pcg_netops.inventory.nornir import Extras
 from pcg_netops.inventory.workspace import Workspace
 from pcg_netops.lab.backends import Backend, prepare, start
-from pcg_netops.lab.base import Lab
-from pcg_netops.lab.definitions import Topology
-from pcg_netops.lab.owned import USERNAME, OwnedLab
-from pcg_netops.lab.topology import from_devices, to_yaml
+from pcg_netops.lab.controller import USERNAME, OwnedLab
+from pcg_netops.lab.protocol import Lab
+from pcg_netops.lab.topology.definitions import Topology
+from pcg_netops.lab.topology.file import from_devices, to_yaml
 from pcg_netops.model.device import Device
 from pcg_netops.push.practice import AT_ONCE, LAB_KEY, lab_secrets
 from pcg_netops.push.runner import Pusher

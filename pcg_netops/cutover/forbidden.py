@@ -20,7 +20,7 @@ from ipaddress import IPv4Address
 from pcg_netops.cutover.evidence import ForbiddenEvidence
 from pcg_netops.design.addressing import UNDERLAY, client_address, first_usable, host_of
 from pcg_netops.design.steering import Stage
-from pcg_netops.lab.base import Lab
+from pcg_netops.lab.protocol import Lab
 from pcg_netops.model.device import Device, Interface, Role
 from pcg_netops.model.flow import Protocol
 from pcg_netops.model.network import Network

@@ -20,7 +20,7 @@ from pcg_netops.cutover.judge import gateway_seen
 from pcg_netops.design.flows import flows
 from pcg_netops.design.steering import Stage
 from pcg_netops.inventory.workspace import Workspace
-from pcg_netops.lab.owned import OwnedLab
+from pcg_netops.lab.controller import OwnedLab
 from pcg_netops.model.device import Device, Role
 from pcg_netops.model.network import Network
 from pcg_netops.platforms import platform_named

@@ -16,7 +16,7 @@ from pcg_netops.design.flows import intended_gateway
 from pcg_netops.design.steering import Stage
 from pcg_netops.diff import changed_files, diff_artifacts
 from pcg_netops.inventory.workspace import Workspace
-from pcg_netops.lab.owned import OwnedLab
+from pcg_netops.lab.controller import OwnedLab
 from pcg_netops.model.cutover import Cutover
 from pcg_netops.model.device import Device
 from pcg_netops.model.flow import Flow, Protocol

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pcg_netops.design.steering import Stage
 from pcg_netops.errors import InputError, InputErrors
 from pcg_netops.inventory.workspace import Workspace
-from pcg_netops.lab.definitions import NodeDefinition, Topology
+from pcg_netops.lab.topology.definitions import NodeDefinition, Topology
 from pcg_netops.render import Artifacts, render_stage
 
 # The platform whose rendering each kind boots from, and the file that holds it whole.

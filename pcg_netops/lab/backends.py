@@ -6,12 +6,12 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Literal
 
-from pcg_netops.lab import containerlab
-from pcg_netops.lab.definitions import Topology
-from pcg_netops.lab.environment import require_programs
-from pcg_netops.lab.netns import NetnsLab
-from pcg_netops.lab.owned import OwnedLab
-from pcg_netops.lab.planning import Layout, lay_out
+from pcg_netops.lab.containers import program as containerlab
+from pcg_netops.lab.controller import OwnedLab
+from pcg_netops.lab.embedded.lab import NetnsLab
+from pcg_netops.lab.embedded.layout import Layout, lay_out
+from pcg_netops.lab.machine.needs import require_programs
+from pcg_netops.lab.topology.definitions import Topology
 
 Backend = Literal["netns", "containerlab"]
 
@@ -46,6 +46,6 @@ def start(
     if backend == "netns":
         return NetnsLab.start(layout, run_dir, strict=strict, keep=keep)
     # Brings pyroute2 along, which the embedded lab has in its own process only.
-    from pcg_netops.lab.containers import ContainerlabLab
+    from pcg_netops.lab.containers.lab import ContainerlabLab
 
     return ContainerlabLab.start(layout, topology, run_dir, strict=strict, keep=keep)

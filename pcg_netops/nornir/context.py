@@ -159,7 +159,7 @@ def _state(root: Path) -> object:
 
 def _labs() -> object:
     """What tells the labs that are up from those that were."""
-    from pcg_netops.lab import home
+    from pcg_netops.lab.background import folders as home
 
     return [(record.name, record.started) for record in home.running()]
 

@@ -71,7 +71,7 @@ def _let_others_in(
     login = workspace.hosts[name].login
     extras: dict[str, Any] = {"ssh_strict": True, "alt_host_keys": True, "allow_agent": True}
     if practised:
-        from pcg_netops.lab.home import KEY
+        from pcg_netops.lab.background.folders import KEY
 
         key = str(practised.lab.folder / KEY)
         extras |= {"alt_key_file": str(practised.lab.known_hosts), "allow_agent": False}

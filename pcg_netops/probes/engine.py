@@ -43,7 +43,7 @@ EVER = 2**63 - 1
 
 
 class StartsHelpers(Protocol):
-    """What probes need of a lab: see `lab.base.Lab.helper`."""
+    """What probes need of a lab: see `lab.protocol.Lab.helper`."""
 
     def helper(self, module: str) -> socket.socket: ...
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from pcg_netops.errors import LabError
-from pcg_netops.lab.base import Lab
+from pcg_netops.lab.protocol import Lab
 from pcg_netops.model.flow import Protocol
 
 _MAGIC = b"pcg-injection"

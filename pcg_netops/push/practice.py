@@ -20,9 +20,9 @@ from pcg_netops.errors import EnvironmentLack, InputError
 from pcg_netops.files import write_private
 from pcg_netops.inventory.nornir import Extras
 from pcg_netops.inventory.workspace import Workspace
-from pcg_netops.lab import home
-from pcg_netops.lab.owned import USERNAME
-from pcg_netops.lab.running import RunningLab
+from pcg_netops.lab.background import folders as home
+from pcg_netops.lab.background.client import RunningLab
+from pcg_netops.lab.controller import USERNAME
 from pcg_netops.push.secrets import Secrets
 
 AT_ONCE = 8  # devices of a lab, which share this machine's processors

@@ -7,7 +7,7 @@ import os
 import socket
 import subprocess
 
-from pcg_netops.lab.syscalls import enter
+from pcg_netops.lab.embedded.syscalls import enter
 
 
 def main() -> None:

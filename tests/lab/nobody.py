@@ -10,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-from pcg_netops.lab.syscalls import CLONE_NEWNS, MS_BIND, MS_REC, mount, unshare
+from pcg_netops.lab.embedded.syscalls import CLONE_NEWNS, MS_BIND, MS_REC, mount, unshare
 
 _NOBODY = 65534
 _MS_PRIVATE = 0x40000

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from pcg_netops.errors import PcgError
-from pcg_netops.lab.netns import NetnsLab
+from pcg_netops.lab.embedded.lab import NetnsLab
 from tests.lab.small import ring, wait_for_routes
 
 

@@ -6,9 +6,9 @@ import time
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from pcg_netops.lab.base import Lab
-from pcg_netops.lab.definitions import Topology
-from pcg_netops.lab.planning import STARTUP
+from pcg_netops.lab.embedded.layout import STARTUP
+from pcg_netops.lab.protocol import Lab
+from pcg_netops.lab.topology.definitions import Topology
 
 _FILTER = """flush ruleset
 table inet filter {

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pcg_netops.lab.topology import to_yaml
+from pcg_netops.lab.topology.file import to_yaml
 from tests.conftest import PCG, REPOSITORY
 from tests.lab.small import ring
 

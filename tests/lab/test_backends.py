@@ -18,11 +18,11 @@ from pathlib import Path
 import pytest
 
 from pcg_netops.errors import EnvironmentLack, InputError, LabError
-from pcg_netops.lab import containerlab
 from pcg_netops.lab.backends import Backend, prepare, start
-from pcg_netops.lab.base import Fault
-from pcg_netops.lab.owned import OwnedLab
-from pcg_netops.lab.topology import load, to_yaml
+from pcg_netops.lab.containers import program as containerlab
+from pcg_netops.lab.controller import OwnedLab
+from pcg_netops.lab.protocol import Fault
+from pcg_netops.lab.topology.file import load, to_yaml
 from tests.conftest import REPOSITORY, Pcg
 from tests.lab.small import ring, wait_for_routes
 

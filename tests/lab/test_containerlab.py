@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from pcg_netops.errors import LabError
-from pcg_netops.lab.netns import NetnsLab
-from pcg_netops.lab.topology import load
+from pcg_netops.lab.embedded.lab import NetnsLab
+from pcg_netops.lab.topology.file import load
 
 pytestmark = pytest.mark.lab
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from pcg_netops.errors import LabError
-from pcg_netops.lab.base import Fault
-from pcg_netops.lab.netns import NetnsLab
+from pcg_netops.lab.embedded.lab import NetnsLab
+from pcg_netops.lab.protocol import Fault
 from tests.lab.small import ring, wait_for_routes
 
 pytestmark = pytest.mark.lab

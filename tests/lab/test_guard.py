@@ -16,7 +16,7 @@ from pcg_netops.design.steering import find_stage, stages
 from pcg_netops.diff import changed_files
 from pcg_netops.errors import PushError
 from pcg_netops.inventory.workspace import Workspace, load_workspace
-from pcg_netops.lab.owned import OwnedLab
+from pcg_netops.lab.controller import OwnedLab
 from pcg_netops.push.runner import Pusher
 from pcg_netops.render import Artifacts, render_stage
 from tests.conftest import copy_small

@@ -17,9 +17,9 @@ import pytest
 from netmiko import ConnectHandler, NetmikoAuthenticationException, NetmikoTimeoutException
 
 from pcg_netops.errors import LabError
-from pcg_netops.lab.capture import capture
-from pcg_netops.lab.netns import NetnsLab
-from pcg_netops.lab.owned import USERNAME
+from pcg_netops.lab.controller import USERNAME
+from pcg_netops.lab.embedded.lab import NetnsLab
+from pcg_netops.lab.observe.capture import capture
 from tests.lab.small import ring, wait_for_routes
 
 pytestmark = pytest.mark.lab

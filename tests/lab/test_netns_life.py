@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from pcg_netops.errors import InputError, LabError
-from pcg_netops.lab.netns import NetnsLab
+from pcg_netops.lab.embedded.lab import NetnsLab
 from tests.lab.small import ring
 
 pytestmark = pytest.mark.lab

@@ -15,7 +15,7 @@ from pcg_netops.design.devices import design
 from pcg_netops.design.steering import find_stage, stages
 from pcg_netops.diff import ChangeSet, plan_stages
 from pcg_netops.inventory.workspace import load_workspace
-from pcg_netops.lab.owned import OwnedLab
+from pcg_netops.lab.controller import OwnedLab
 from pcg_netops.push import Operation, PushFailed, Unapproved, Watcher, read_journal
 from pcg_netops.push.driver import Stale
 from pcg_netops.push.practice import lab_secrets

@@ -18,7 +18,7 @@ from pcg_netops.design.devices import design
 from pcg_netops.design.steering import stages
 from pcg_netops.errors import PushError
 from pcg_netops.inventory.workspace import load_workspace
-from pcg_netops.lab.owned import OwnedLab
+from pcg_netops.lab.controller import OwnedLab
 from pcg_netops.push.runner import Pusher
 from pcg_netops.render import Artifacts, render_stage
 from tests.conftest import copy_small

@@ -13,8 +13,8 @@ from ipaddress import IPv4Address
 import pytest
 
 from pcg_netops.errors import LabError
-from pcg_netops.lab.definitions import Topology
-from pcg_netops.lab.netns import NetnsLab
+from pcg_netops.lab.embedded.lab import NetnsLab
+from pcg_netops.lab.topology.definitions import Topology
 from pcg_netops.model.flow import Flow, Protocol
 from pcg_netops.probes.engine import Probes, ProbeSettings
 from pcg_netops.probes.results import FlowResult, SessionEnd, Stall

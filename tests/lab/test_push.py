@@ -19,7 +19,7 @@ from pcg_netops.design.steering import Stage, stages
 from pcg_netops.diff import changed_files
 from pcg_netops.errors import PushError
 from pcg_netops.inventory.workspace import Workspace, load_workspace
-from pcg_netops.lab.owned import OwnedLab
+from pcg_netops.lab.controller import OwnedLab
 from pcg_netops.platforms.linux import LINUX
 from pcg_netops.push.practice import lab_secrets
 from pcg_netops.push.runner import Pusher

@@ -22,8 +22,8 @@ from pcg_netops.design.steering import find_stage, stages
 from pcg_netops.diff import ChangeSet, plan_stages
 from pcg_netops.errors import LabError, PushError
 from pcg_netops.inventory.workspace import Workspace, load_workspace
-from pcg_netops.lab.base import Fault
-from pcg_netops.lab.owned import OwnedLab
+from pcg_netops.lab.controller import OwnedLab
+from pcg_netops.lab.protocol import Fault
 from pcg_netops.model.device import Device
 from pcg_netops.push import Operation, Timing, Unapproved
 from pcg_netops.push.journal import Act, Journal

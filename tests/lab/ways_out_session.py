@@ -14,8 +14,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from pcg_netops.lab.netns import NetnsLab
-from pcg_netops.lab.topology import load
+from pcg_netops.lab.embedded.lab import NetnsLab
+from pcg_netops.lab.topology.file import load
 from tests.lab import ways_out
 from tests.lab.small import ring
 

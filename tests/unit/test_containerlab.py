@@ -12,16 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pcg_netops.errors import InputError
-from pcg_netops.lab import inventories
-from pcg_netops.lab.asking import what_it_does
-from pcg_netops.lab.definitions import NodeDefinition, TopologyBody
-from pcg_netops.lab.plan import Health, LinkPlan, NodePlan, Plan, Wait
-from pcg_netops.lab.planning import Layout, lay_out, make_plan
-from pcg_netops.lab.runnable import StandIn, stand_in
-from pcg_netops.lab.settle import settled
-from pcg_netops.lab.supervisor import published, record_of
-from pcg_netops.lab.topology import load
-from pcg_netops.lab.variables import expand, magic
+from pcg_netops.lab.background.supervisor import published, record_of
+from pcg_netops.lab.embedded.build_plan import Health, LinkPlan, NodePlan, Plan, Wait
+from pcg_netops.lab.embedded.layout import Layout, lay_out, make_plan
+from pcg_netops.lab.export import inventories
+from pcg_netops.lab.topology.definitions import NodeDefinition, TopologyBody
+from pcg_netops.lab.topology.demands import what_it_does
+from pcg_netops.lab.topology.file import load
+from pcg_netops.lab.topology.inheritance import settled
+from pcg_netops.lab.topology.support import StandIn, stand_in
+from pcg_netops.lab.topology.variables import expand, magic
 
 _LEAF_AND_HOSTS = """
 name: campus

@@ -13,10 +13,10 @@ import pytest
 import yaml
 
 from pcg_netops.errors import InputError, InputErrors
-from pcg_netops.lab.clabernetes import Api, manifests
-from pcg_netops.lab.exporting import File, files_of
-from pcg_netops.lab.planning import STARTUP, lay_out, make_plan
-from pcg_netops.lab.topology import load
+from pcg_netops.lab.embedded.layout import STARTUP, lay_out, make_plan
+from pcg_netops.lab.export.clabernetes import Api, manifests
+from pcg_netops.lab.export.folder import File, files_of
+from pcg_netops.lab.topology.file import load
 from tests.conftest import REPOSITORY, Pcg
 
 OFFICIAL = REPOSITORY.parent / "shared" / "data"  # schemas that are not ours to keep

@@ -25,7 +25,7 @@ from pcg_netops.errors import EnvironmentLack, InputError, InputErrors, PcgError
 from pcg_netops.inventory.register import known_columns, read_register
 from pcg_netops.inventory.table import read_table
 from pcg_netops.inventory.yamlfile import read_yaml
-from pcg_netops.lab import topology
+from pcg_netops.lab.topology import file as topology
 from pcg_netops.model.hosts import Entry
 from pcg_netops.model.waivers import Waivers
 from pcg_netops.push.approval import FiledApprovals

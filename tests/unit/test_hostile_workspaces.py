@@ -432,7 +432,7 @@ def no_lab(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("taken for good")
 
     monkeypatch.setattr("pcg_netops.cutover.rehearsal.rehearse", begin)
-    monkeypatch.setattr("pcg_netops.lab.supervisor.start", begin)
+    monkeypatch.setattr("pcg_netops.lab.background.supervisor.start", begin)
 
 
 def test_there_are_enough_of_them() -> None:

@@ -15,9 +15,9 @@ from pcg_netops.design.devices import design
 from pcg_netops.design.steering import stages
 from pcg_netops.errors import LabError
 from pcg_netops.inventory.workspace import load_workspace, read_workspace
-from pcg_netops.lab.ipsec import Protection, credentials, labels_of, plan_of, require
-from pcg_netops.lab.pki import Authority
-from pcg_netops.lab.plan import NodePlan, TunnelPlan
+from pcg_netops.lab.embedded.build_plan import NodePlan, TunnelPlan
+from pcg_netops.lab.embedded.ipsec import Protection, credentials, labels_of, plan_of, require
+from pcg_netops.lab.embedded.pki import Authority
 from pcg_netops.model.device import Device
 from pcg_netops.platforms.strongswan import proposals_of
 from tests.conftest import REPOSITORY

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pcg_netops.lab import environment
+from pcg_netops.lab.machine import needs as environment
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from pcg_netops.errors import LabError
-from pcg_netops.lab.order import Order
-from pcg_netops.lab.plan import NodePlan, Wait
+from pcg_netops.lab.embedded.build_plan import NodePlan, Wait
+from pcg_netops.lab.embedded.start_order import Order
 
 NAMES = [f"r{i}" for i in range(12)]  # more than may work at once
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pcg_netops.errors import InputError, InputErrors
-from pcg_netops.lab.definitions import Topology
-from pcg_netops.lab.topology import from_devices, load, to_yaml
+from pcg_netops.lab.topology.definitions import Topology
+from pcg_netops.lab.topology.file import from_devices, load, to_yaml
 from pcg_netops.model.device import Device, Interface, Management, Role
 
 _SUBNET = IPv4Network("198.18.0.0/24")

@@ -16,7 +16,7 @@ from pcg_netops.inventory.register import known_columns, read_register
 from pcg_netops.inventory.table import read_table
 from pcg_netops.inventory.wording import in_our_words
 from pcg_netops.inventory.workspace import load_workspace
-from pcg_netops.lab.topology import load
+from pcg_netops.lab.topology.file import load
 from pcg_netops.model.cutover import Cutover
 from pcg_netops.model.hosts import Entries, Entry
 from pcg_netops.model.network import Network

@@ -12,7 +12,7 @@ from pcg_netops.cutover.bench import boot, wait_converged
 from pcg_netops.design.devices import design
 from pcg_netops.design.steering import Stage, find_stage, stages
 from pcg_netops.inventory.workspace import Workspace, load_workspace
-from pcg_netops.lab.owned import OwnedLab
+from pcg_netops.lab.controller import OwnedLab
 from pcg_netops.model.device import Device
 from pcg_netops.render import Artifacts, render_stage
 from tests.conftest import REPOSITORY

@@ -12,8 +12,8 @@ import pytest
 
 from pcg_netops.cutover.bench import pusher_for
 from pcg_netops.errors import LabError, PushError
-from pcg_netops.lab.base import Fault
-from pcg_netops.lab.pki import Authority
+from pcg_netops.lab.embedded.pki import Authority
+from pcg_netops.lab.protocol import Fault
 from pcg_netops.render import Artifact, Artifacts
 from tests.lab.demonstration.conftest import Running
 

@@ -1,0 +1,1 @@
+"""Labs that stay up when the command that started them has ended."""

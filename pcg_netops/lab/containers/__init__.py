@@ -1,0 +1,1 @@
+"""A lab that the real containerlab runs."""

@@ -1,0 +1,1 @@
+"""A lab for other tools: folders for containerlab, manifests for Clabernetes, inventories."""

@@ -1,0 +1,1 @@
+"""Faults of a running lab, each with the act that heals it."""
