@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from operator import attrgetter
 from statistics import median
 
 from pcg_netops.probes.results import Bin, Gap, Peer, Stall
@@ -46,8 +47,14 @@ class Sample:
 
 
 def stalled(stalls: Sequence[Stall], start: int, end: int) -> int:
-    """For how many ns of [start, end] the probe host was held up."""
-    return sum(max(0, min(end, stall.end_ns) - max(start, stall.start_ns)) for stall in stalls)
+    """For how many ns of [start, end] the probe host was held up; `stalls` are in order."""
+    total = 0
+    for at in range(bisect_right(stalls, start, key=attrgetter("end_ns")), len(stalls)):
+        stall = stalls[at]
+        if stall.start_ns >= end:
+            break
+        total += min(end, stall.end_ns) - max(start, stall.start_ns)
+    return total
 
 
 def lost_probes(sample: Sample, deadline_ns: int) -> list[int]:
@@ -60,6 +67,8 @@ def lost_probes(sample: Sample, deadline_ns: int) -> list[int]:
     deadline_us = deadline_ns // 1000
     if columns.round_trip and max(columns.round_trip) > deadline_us:
         for at, round_trip in enumerate(columns.round_trip):
+            if round_trip <= deadline_us:
+                continue
             sent = columns.sent[at]
             held = stalled(sample.stalls, sent, sent + round_trip * 1000)
             if round_trip * 1000 - held > deadline_ns:

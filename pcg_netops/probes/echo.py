@@ -15,12 +15,27 @@ import struct
 from collections.abc import Mapping
 from typing import Protocol
 
-from pcg_netops.probes.schedule import now_ns
+from pcg_netops.probes.schedule import Schedule, now_ns
+from pcg_netops.probes.wire import ATTEMPT_IDLE_NS, SESSION_IDLE_NS
 
 PACKET = struct.Struct("!IIQ")
 SESSION = 0x80000000  # set in the flow number of a lasting session's messages
-IDLE_NS = 30_000_000_000
 BATCH = 64  # what is taken at once before others have their turn
+
+
+class Files:
+    """How many connections of attempts are open at both ends, and how many there may be.
+
+    A machine that does not keep up closes them later than it opens new ones.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.open = 0
+        self._most = most
+
+    def are_out(self) -> bool:
+        """Whether there is none for a further attempt, which needs two."""
+        return self.open + 2 > self._most
 
 
 class Seen(Protocol):
@@ -76,8 +91,9 @@ class UdpEcho:
 class TcpEcho:
     """Answers every packet on every connection that it accepts."""
 
-    def __init__(self, sock: socket.socket, sightings: Sightings) -> None:
+    def __init__(self, sock: socket.socket, sightings: Sightings, files: Files) -> None:
         self.sightings = sightings
+        self.files = files
         self.connections: set[Connection] = set()
         self._socket = sock
         asyncio.get_running_loop().add_reader(sock, self._readable)
@@ -96,20 +112,22 @@ class TcpEcho:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.connections.add(Connection(self, sock, peer[0]))
 
-    def sweep(self, now: int) -> None:
+    def sweep(self, now: int, schedule: Schedule) -> None:
         """Forget connections whose end was lost on the way."""
-        for connection in [c for c in self.connections if now - c.active > IDLE_NS]:
+        for connection in [c for c in self.connections if c.is_idle(now, schedule)]:
             connection.close()
 
 
 class Connection:
     """The server's end of one connection."""
 
-    __slots__ = ("_peer", "_rest", "_server", "_socket", "active")
+    __slots__ = ("_peer", "_rest", "_server", "_socket", "active", "lasts")
 
     def __init__(self, server: TcpEcho, sock: socket.socket, peer: str) -> None:
         self.active = now_ns()
+        self.lasts = False  # whether it is a session's
         self._server = server
+        server.files.open += 1
         self._socket = sock
         self._peer = peer
         self._rest = b""
@@ -124,6 +142,7 @@ class Connection:
             self.active = now_ns()
             packets, self._rest = whole(self._rest + stream)
             for number, sequence, _ in packets:
+                self.lasts = bool(number & SESSION)
                 if number in self._server.sightings:
                     self._server.sightings[number].seen(sequence, self.active, self._peer)
             self._socket.send(b"".join(PACKET.pack(*packet) for packet in packets))
@@ -132,6 +151,14 @@ class Connection:
         except OSError:
             self.close()
 
+    def is_idle(self, now: int, schedule: Schedule) -> bool:
+        """Whether nothing was heard for longer than its client waits; stalls do not count."""
+        limit = SESSION_IDLE_NS if self.lasts else ATTEMPT_IDLE_NS
+        idle = now - self.active
+        return idle > limit and idle - schedule.stalled_since(self.active) > limit
+
     def close(self) -> None:
         close(self._socket)
-        self._server.connections.discard(self)
+        if self in self._server.connections:
+            self._server.connections.remove(self)
+            self._server.files.open -= 1

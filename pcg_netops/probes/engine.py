@@ -6,6 +6,7 @@ The traffic itself is made by `worker`, a process of its own inside the lab; thi
 from __future__ import annotations
 
 import json
+import resource
 import socket
 import threading
 import time
@@ -16,7 +17,7 @@ from dataclasses import asdict, dataclass, field
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from pcg_netops.errors import InputError, LabError
+from pcg_netops.errors import EnvironmentLack, InputError, LabError
 from pcg_netops.model import flow as model
 from pcg_netops.probes import analysis
 from pcg_netops.probes.analysis import Sample
@@ -31,7 +32,7 @@ from pcg_netops.probes.results import (
     Stall,
     Usage,
 )
-from pcg_netops.probes.wire import MAX_RATE, Columns, Spec
+from pcg_netops.probes.wire import MAX_RATE, Columns, Spec, most_files
 
 MS = 1_000_000
 S = 1_000_000_000
@@ -93,7 +94,7 @@ class Probes:
             raise InputError(f"flows share a name: {', '.join(twice)}")
         self._lab = lab
         self._settings = settings or ProbeSettings()
-        self._specs = [_spec(flow, self._settings) for flow in flows]
+        self._specs = [spec_of(flow, self._settings) for flow in flows]
         self._intervals = {spec.name: [(0, spec.interval_ns)] for spec in self._specs}
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
@@ -112,7 +113,11 @@ class Probes:
         self.stop()
 
     def start(self) -> None:
-        """Start all traffic. Raises LabError naming the flow whose sockets cannot be made."""
+        """Start all traffic. Raises LabError naming the flow whose sockets cannot be made.
+
+        Raises EnvironmentLack where the worker might run out of files before it ends.
+        """
+        _require_files(self._specs)
         self._socket = self._lab.helper(WORKER)
         self._socket.settimeout(ANSWER_S)
         self._stream = self._socket.makefile("rwb")
@@ -323,6 +328,18 @@ def _session(life: Mapping[str, Any]) -> Session:
     )
 
 
+def _require_files(specs: Sequence[Spec]) -> None:
+    """A worker that ran out of files would end in the middle, when most is lost on the network."""
+    needed = most_files(specs)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most != resource.RLIM_INFINITY and needed > most:
+        raise EnvironmentLack(
+            f"probes of {len(specs)} flows can need {needed} files at once, and this machine lets"
+            f" a process open {most}",
+            remedy=f"raise the limit: ulimit -Hn {needed}, or LimitNOFILE= of its service",
+        )
+
+
 def _interval_ns(rate: int) -> int:
     if not 1 <= rate <= MAX_RATE:
         raise InputError(
@@ -333,7 +350,8 @@ def _interval_ns(rate: int) -> int:
     return S // rate
 
 
-def _spec(flow: model.Flow, settings: ProbeSettings) -> Spec:
+def spec_of(flow: model.Flow, settings: ProbeSettings) -> Spec:
+    """A flow as the worker is asked for it."""
     udp = flow.protocol == model.Protocol.UDP
     rate = settings.rates.get(flow.service, settings.udp_rate)
     connect_ms = settings.connect_intervals_ms.get(flow.service, settings.connect_interval_ms)

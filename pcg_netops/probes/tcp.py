@@ -8,7 +8,7 @@ import socket
 import struct
 from collections import deque
 
-from pcg_netops.probes.echo import PACKET, close
+from pcg_netops.probes.echo import PACKET, Files, close
 from pcg_netops.probes.namespaces import IP_BIND_ADDRESS_NO_PORT, Namespaces
 from pcg_netops.probes.record import Record
 from pcg_netops.probes.schedule import Schedule, now_ns
@@ -29,7 +29,8 @@ def was_connected(error: int | None) -> bool:
 class Dialler:
     """Opens the connections of one flow."""
 
-    def __init__(self, spec: Spec, spaces: Namespaces) -> None:
+    def __init__(self, spec: Spec, spaces: Namespaces, files: Files) -> None:
+        self.files = files
         self._spec = spec
         self._spaces = spaces
 
@@ -72,6 +73,8 @@ class TcpFlow:
         self._attempts: deque[Attempt] = deque()
 
     def fire(self, now: int) -> None:
+        if self._dialler.files.are_out():
+            return  # nothing was sent, so nothing can be lost
         sequence = self.record.add(now)
         try:
             sock = self._dialler.dial()
@@ -79,7 +82,8 @@ class TcpFlow:
             return  # the attempt counts as lost: the source address or the route is gone
         packet = PACKET.pack(self._number, sequence, now)
         expires = self._schedule.unstalled(now) + self._deadline_ns
-        self._attempts.append(Attempt(sock, packet, sequence, self.record, expires))
+        attempt = Attempt(sock, packet, sequence, self.record, expires, self._dialler.files)
+        self._attempts.append(attempt)
 
     def sweep(self, now: int) -> None:
         """Give up attempts past their deadline."""
@@ -92,13 +96,30 @@ class TcpFlow:
 class Attempt:
     """One new connection: connect, one request, one answer, reset."""
 
-    __slots__ = ("_packet", "_record", "_sequence", "_socket", "_waiting", "closed", "expires")
+    __slots__ = (
+        "_files",
+        "_packet",
+        "_record",
+        "_sequence",
+        "_socket",
+        "_waiting",
+        "closed",
+        "expires",
+    )
 
     def __init__(
-        self, sock: socket.socket, packet: bytes, sequence: int, record: Record, expires: int
+        self,
+        sock: socket.socket,
+        packet: bytes,
+        sequence: int,
+        record: Record,
+        expires: int,
+        files: Files,
     ) -> None:
         self.closed = False
         self.expires = expires
+        self._files = files
+        files.open += 1
         self._socket = sock
         self._packet = packet
         self._sequence = sequence
@@ -136,4 +157,5 @@ class Attempt:
     def close(self) -> None:
         if not self.closed:
             self.closed = True
+            self._files.open -= 1
             close(self._socket)

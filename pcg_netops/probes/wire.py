@@ -8,11 +8,17 @@ as raw columns, in the order of `Columns`.
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 TICK_NS = 1_000_000  # the worker's clock: no probe is sent at a finer grain
 STALL_NS = 20_000_000  # a loop later than this is a stall of the probe host
 MAX_RATE = 1_000_000_000 // TICK_NS  # packets per second
+# How long a server keeps a connection that it hears nothing on. A client gives an attempt up before
+# 1 s; what it says then may be lost on the way.
+ATTEMPT_IDLE_NS = 1_000_000_000
+SESSION_IDLE_NS = 30_000_000_000
+FORGET_NS = 100_000_000  # how often a server looks
 
 
 @dataclass
@@ -75,3 +81,34 @@ class Spec:
     deadline_ns: int
     session_interval_ns: int
     session_dead_ns: int
+
+    @property
+    def sessions_files(self) -> int:
+        """Those of the sessions among them, new ones while servers still hold the old."""
+        return 2 + (SESSION_IDLE_NS + FORGET_NS) // self.session_dead_ns
+
+    @property
+    def most_files(self) -> int:
+        """How many descriptors its client and its server hold at most on a machine that keeps up.
+
+        That is where every attempt reaches the server, and nothing comes back.
+        """
+        if self.protocol == "udp":
+            return 2 + 2  # one more while its port is renewed
+        attempts = (self.deadline_ns + ATTEMPT_IDLE_NS + FORGET_NS) // self.interval_ns + 2
+        return 1 + attempts + self.sessions_files
+
+
+_WORKERS_FILES = 64  # of Python, its event loop and its timer
+
+
+def most_files(specs: Sequence[Spec]) -> int:
+    """How many descriptors the worker holds at most on a machine that keeps up."""
+    return _WORKERS_FILES + sum(spec.most_files for spec in specs)
+
+
+def own_files(specs: Sequence[Spec]) -> int:
+    """Descriptors that are not for attempts: the worker's, listeners, sessions."""
+    return _WORKERS_FILES + sum(
+        1 + spec.sessions_files if spec.protocol == "tcp" else spec.most_files for spec in specs
+    )

@@ -18,13 +18,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pcg_netops.probes.echo import SESSION, Seen, TcpEcho, UdpEcho
+from pcg_netops.probes.echo import SESSION, Files, Seen, TcpEcho, UdpEcho
 from pcg_netops.probes.namespaces import Namespaces, ticker
 from pcg_netops.probes.schedule import Schedule, now_ns
 from pcg_netops.probes.session import SessionClient
 from pcg_netops.probes.tcp import Dialler, TcpFlow
 from pcg_netops.probes.udp import UdpFlow
-from pcg_netops.probes.wire import TICK_NS, Spec
+from pcg_netops.probes.wire import FORGET_NS, TICK_NS, Spec, own_files
 
 CONTROL = 3
 LINE_LIMIT = 64 * 2**20
@@ -43,8 +43,9 @@ class CannotStart(Exception):
 class Traffic:
     """All flows: their clients, their servers, and what they recorded."""
 
-    def __init__(self, specs: list[Spec], netns: Mapping[str, str]) -> None:
+    def __init__(self, specs: list[Spec], netns: Mapping[str, str], most_files: int) -> None:
         self.specs = specs
+        self._files = Files(most_files - own_files(specs))
         self.schedule = Schedule()
         self.flows: list[UdpFlow | TcpFlow] = []
         self.sessions: dict[int, SessionClient] = {}  # by flow number
@@ -55,7 +56,7 @@ class Traffic:
             self._listen(spec)
         for spec in specs:
             self._add(spec)
-        self.schedule.add(Sweeper(self.flows, list(self._listeners.values())))
+        self.schedule.add(Sweeper(self.flows, list(self._listeners.values()), self.schedule))
 
     def _bound(self, spec: Spec, node: str, address: str, port: int) -> socket.socket:
         kind = socket.SOCK_DGRAM if spec.protocol == "udp" else socket.SOCK_STREAM
@@ -81,7 +82,7 @@ class Traffic:
             self._listeners[key] = UdpEcho(sock, self._sightings)
         else:
             sock.listen(BACKLOG)
-            self._listeners[key] = TcpEcho(sock, self._sightings)
+            self._listeners[key] = TcpEcho(sock, self._sightings, self._files)
 
     def _source(self, spec: Spec) -> socket.socket:
         """A socket of a UDP flow's client, on a fresh port."""
@@ -107,7 +108,7 @@ class Traffic:
         else:
             # This only shows that the source address is there.
             self._bound(spec, spec.client, spec.source, 0).close()
-            dialler = Dialler(spec, self._spaces)
+            dialler = Dialler(spec, self._spaces, self._files)
             flow = TcpFlow(number, spec, dialler, self.schedule)
             session = SessionClient(number, spec, dialler, self.schedule)
             self.sessions[number] = self._sightings[number | SESSION] = session
@@ -122,19 +123,26 @@ class Sweeper:
 
     interval_ns = SWEEP_NS
 
-    def __init__(self, flows: list[UdpFlow | TcpFlow], listeners: list[UdpEcho | TcpEcho]) -> None:
+    def __init__(
+        self,
+        flows: list[UdpFlow | TcpFlow],
+        listeners: list[UdpEcho | TcpEcho],
+        schedule: Schedule,
+    ) -> None:
         self._flows = flows
         self._tcp_flows = [flow for flow in flows if isinstance(flow, TcpFlow)]
         self._tcp_servers = [server for server in listeners if isinstance(server, TcpEcho)]
+        self._schedule = schedule
         self._turn = 0
 
     def fire(self, now: int) -> None:
         for flow in self._tcp_flows:
             flow.sweep(now)
         self._turn += 1
-        if self._turn % 50 == 0:
+        if self._turn % (FORGET_NS // SWEEP_NS) == 0:
             for server in self._tcp_servers:
-                server.sweep(now)
+                server.sweep(now, self._schedule)
+        if self._turn % 50 == 0:
             for each in self._flows:
                 each.record.trim(now)
 
@@ -234,7 +242,8 @@ async def serve(sock: socket.socket) -> None:
     netns = json.loads(await reader.readline())["netns"]
     wanted = json.loads(await reader.readline())
     try:
-        traffic = Traffic([Spec(**spec) for spec in wanted["flows"]], netns)
+        most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        traffic = Traffic([Spec(**spec) for spec in wanted["flows"]], netns, most)
     except CannotStart as failure:
         _say(writer, {"error": str(failure), "flow": failure.flow})
         await writer.drain()

@@ -5,19 +5,23 @@ client ── gateway ── server; the gateway filters, and translates the cli
 
 from __future__ import annotations
 
+import resource
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from ipaddress import IPv4Address
 
 import pytest
 
-from pcg_netops.errors import LabError
+from pcg_netops.errors import EnvironmentLack, LabError
 from pcg_netops.lab.embedded.lab import NetnsLab
 from pcg_netops.lab.topology.definitions import Topology
 from pcg_netops.model.flow import Flow, Protocol
-from pcg_netops.probes.engine import Probes, ProbeSettings
+from pcg_netops.probes.engine import Probes, ProbeSettings, spec_of
+from pcg_netops.probes.injection import Injection, Injector
 from pcg_netops.probes.results import FlowResult, SessionEnd, Stall
+from pcg_netops.probes.wire import most_files
 
 pytestmark = pytest.mark.lab
 
@@ -323,3 +327,49 @@ def test_connections_that_lead_nowhere_are_an_outage(lab: NetnsLab, probes: Prob
     assert tcp.broken == 0
     assert tcp.lost >= 7
     assert tcp.outage_ms >= 350
+
+
+def test_connections_whose_end_is_lost_do_not_pile_up(lab: NetnsLab) -> None:
+    settings = ProbeSettings(connect_interval_ms=10, session_dead_ms=1000)
+    flows = [flow(Protocol.TCP)]
+    nft(lab, "add rule inet filter disturb tcp flags & rst == rst drop")
+    try:
+        with Probes(lab, flows, settings) as probes:
+            files = f"ls /proc/{probes.usage().pid}/fd | wc -l"
+            time.sleep(3.0)
+            held = int(lab.run("client", ["sh", "-c", files]).stdout)
+            sent = probes.window(0)["tcp"].sent
+    finally:
+        nft(lab, "flush chain inet filter disturb")
+
+    assert sent > 200
+    assert held < 200  # of those that began in the last second, and their servers' ends
+    assert held < most_files([spec_of(each, settings) for each in flows])
+
+
+def test_a_machine_with_too_few_files_is_told_before_the_first_probe(
+    lab: NetnsLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (1024, 1024))
+    many = [replace(flow(Protocol.TCP), name=f"tcp-{number}") for number in range(60)]
+    with pytest.raises(EnvironmentLack, match="60 flows can need") as refused:
+        Probes(lab, many).start()
+    assert "ulimit -Hn" in refused.value.remedy
+
+
+def test_every_packet_that_passes_is_seen_however_many_there_are(lab: NetnsLab) -> None:
+    injection = Injection(
+        device="gateway",
+        device_interface="eth1",
+        neighbour="client",
+        interface="eth1",
+        source=IPv4Address(CLIENT),
+        target=IPv4Address(SERVER),
+        protocol=Protocol.UDP,
+        port=PORT,
+    )
+    blocked = replace(injection, target=IPv4Address("198.51.100.9"))
+    tried = [blocked if number % 100 == 0 else injection for number in range(10_000)]
+
+    passed = Injector(lab).passed(tried)
+    assert [at for at, each in enumerate(tried) if passed[at] is (each is blocked)] == []

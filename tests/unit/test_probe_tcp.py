@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import pytest
 
+from pcg_netops.probes.echo import Files
 from pcg_netops.probes.record import Record
 from pcg_netops.probes.schedule import Schedule
 from pcg_netops.probes.session import Life, SessionClient
@@ -46,7 +47,7 @@ def attempted(sock: socket.socket) -> Record:
     sequence = record.add(1)
 
     async def attempt() -> None:
-        Attempt(sock, b"a packet", sequence, record, expires=0)
+        Attempt(sock, b"a packet", sequence, record, 0, Files(10))
 
     asyncio.run(attempt())
     return record
