@@ -45,7 +45,7 @@ def _hash(value: Hash) -> str:
     return f"sha{value.bits}"
 
 
-def view(device: Device) -> Mapping[str, object]:
+def tunnels_view(device: Device) -> Mapping[str, object]:
     """What the template needs besides the device."""
     return {
         "proposals": {t.interface: proposals_of(t.profile) for t in device.tunnels},

@@ -85,10 +85,15 @@ def _junos_open(configuration: Configuration) -> Iterator[Fault]:
 
 def _unowned_lines(configuration: Configuration) -> Iterator[Fault]:
     """nftables: what is forwarded or translated without a comment that says for whom."""
-    pattern = r" chain (?:forward|prerouting|postrouting) / (.* (?:accept|[sd]nat ip to .*))$"
-    for statement, match in configuration.matching(pattern):
-        if "comment" not in match[1] and "ct state" not in match[1]:
-            yield Fault(statement.line, f"nobody owns '{match[1]}'", "add a comment with its owner")
+    patterns = (
+        r" chain (?:forward|prerouting|postrouting) / (.* (?:accept|[sd]nat ip to .*))$",
+        r" (?:set|map) \S+ / elements = / (.*)$",
+    )
+    for pattern in patterns:
+        for statement, match in configuration.matching(pattern):
+            what = match[1]
+            if not re.search(r'comment "[^"]|, # \S', what) and "ct state" not in what:
+                yield Fault(statement.line, f"nobody owns '{what}'", "add a comment with its owner")
 
 
 def _unowned_entries(configuration: Configuration) -> Iterator[Fault]:

@@ -28,7 +28,7 @@ from pcg_netops.lab.embedded.syscalls import (
     set_hostname,
     unshare,
 )
-from pcg_netops.lab.machine.needs import NODE_ENVIRONMENT
+from pcg_netops.lab.machine.needs import NODE_ENVIRONMENT, too_large_for_nft
 from pcg_netops.lab.protocol import Completed
 
 # A new namespace inherits the machine's IPv4 settings: what matters is set, so that a lab behaves
@@ -183,7 +183,9 @@ class Node:
         done = self._run(argv, "", _START_TIMEOUT)
         if done.returncode:
             words = "\n".join(done.stderr.strip().splitlines()[-_LAST_LINES:])
-            raise LabError(f"did not start:\n{words}", place=self.plan.name)
+            raise LabError(
+                f"did not start:\n{words}", place=self.plan.name, remedy=too_large_for_nft(words)
+            )
 
     def _execute(self, argv: Sequence[str]) -> None:
         """Run a command of the topology, whose failure may be none."""

@@ -74,6 +74,16 @@ def require_programs(*, ipsec: bool = False) -> None:
         )
 
 
+def too_large_for_nft(words: str) -> str:
+    """What to do where nft's one transaction is larger than this machine lets it send; or ""."""
+    if "Message too long" not in words:
+        return ""
+    return (
+        "the ruleset does not fit into a socket's buffer, and no node may ask for a larger one:"
+        " as root on this machine: sysctl -w net.core.wmem_default=4194304"
+    )
+
+
 def is_there(program: str, path: str) -> bool:
     """Whether a command is in the path, or a file that is no command (a plug-in) is there."""
     return bool(shutil.which(program, path=path)) or Path("/", program).is_file()

@@ -62,6 +62,7 @@ def facts_of(device: Device) -> Facts:
                 policies[s.export_policy],
                 (s.bfd.interval_ms, s.bfd.multiplier) if s.bfd else None,
                 s.next_hop_self,
+                s.reflects,
                 s.maximum_prefixes,
                 s.ttl_security,
                 True,

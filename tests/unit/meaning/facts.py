@@ -45,6 +45,7 @@ class Session:
     exports: tuple[Step, ...]
     bfd: tuple[int, int] | None
     next_hop_self: bool
+    reflects: bool
     maximum: int
     on_link: bool  # takes nothing from further away (RFC 5082)
     tells_communities: bool

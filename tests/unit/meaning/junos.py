@@ -63,7 +63,7 @@ class _Gateway:
     def facts(self) -> Facts:
         routing, bgp = self.top.at("routing-options"), self.top.at("protocols", "bgp")
         lists = {s.words[1]: (s.remark, _entries(s)) for s in self.lists()}
-        own = lists.pop("originated")[1]
+        own = lists.pop("originated", ("", frozenset()))[1]
         asn = int(routing.said("autonomous-system")[0])
         login, login_from = self.login()
         nat = self.security.at("nat")
@@ -238,6 +238,7 @@ class _Gateway:
             if bfd.said("session-mode") == ["single-hop"]
             else None,
             "next-hop-self" in chain and self.sets_next_hop(),
+            group.said("cluster") == self.top.at("routing-options").said("router-id"),
             int(limit.said("maximum")[0]) if limit.all("teardown") else 0,
             group.said("ttl") == ["255"] and self.takes_from_link_only(group.words[1]),
             True,
@@ -273,9 +274,11 @@ class _Gateway:
             for t in policy.all("term")
         ]
         on = ["next", "policy"]
+        own = [(["direct", "static"], ["originated"], on)]
+        announces = bool(self.top.at("policy-options").all("route-filter-list", "originated"))
         return policy.said("then") == ["reject"] and terms == [
             (["bgp"], [], on),
-            (["direct", "static"], ["originated"], on),
+            *(own if announces else []),
         ]
 
     def sets_next_hop(self) -> bool:

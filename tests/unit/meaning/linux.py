@@ -53,8 +53,12 @@ def facts_in(files: Mapping[str, str]) -> Facts:
         for b in block.below
         if b.text.startswith("profile ")
     }
+    sets = {
+        name: re.findall(r"(?:(\S+) \. )?(\S+) \. (\w+) \. ([\d-]+)(?: : (\S+))?, # ?(\S*)", body)
+        for name, body in re.findall(r"(?:set|map) (\S+) \{\n(.*?)\n\t\}", nft, re.S)
+    }
     chains = {
-        name: body.strip().splitlines()
+        name: [one for line in body.strip().splitlines() for one in _one_by_one(line, sets)]
         for name, body in re.findall(r"chain (\w+) \{\n(.*?)\n\t\}", nft, re.S)
     }
     guard = _input(chains["input"], chains["forward"])
@@ -230,6 +234,25 @@ def _input(lines: list[str], forward: list[str]) -> IPv4Address | None:
     return IPv4Address(address) if logins[0].strip().startswith('iifname "eth0" ') else None
 
 
+def _one_by_one(line: str, sets: Mapping[str, list[tuple[str, ...]]]) -> list[str]:
+    """A rule that looks something up, as a rule for each element that it can find."""
+    key = r"(?:ip saddr \. )?ip daddr \. meta l4proto \. th dport "
+    found = re.fullmatch(rf"(.*?){key}(map )?@(\S+)(.*) comment .*", line)
+    if found is None:
+        return [line]
+    before, is_map, name, then = found.groups()
+    if is_map:
+        assert before.endswith("dnat ip to ")
+        before = before.removesuffix("dnat ip to ")
+        assert not then
+    return [
+        f"{before}{f'ip saddr {source} ' if source else ''}ip daddr {target}"
+        f" {protocol} dport {ports}"
+        f'{f" dnat ip to {server}" if is_map else then} comment "{owner}"'
+        for source, target, protocol, ports, server, owner in sets[name]
+    ]
+
+
 def _set(line: str, keyword: str) -> list[str] | None:
     found = re.search(rf"\b{keyword} (\{{ [^}}]* \}}|\S+)", line)
     return re.findall(r'[^\s{},"]+', found[1]) if found else None
@@ -382,7 +405,8 @@ def _sessions(
             route_map(frr, maps.get("in", ""), lists),
             route_map(frr, maps.get("out", ""), lists),
             timers[profile] if "bfd" in about else None,
-            "next-hop-self" in within,
+            bool({"next-hop-self", "next-hop-self force"} & set(within)),
+            {"next-hop-self force", "route-reflector-client"} <= set(within),
             limits[0] if limits else 0,
             _on_link_alone(chains, peer),
             not any(f"no neighbor {peer} send-community" in b.text for b in family),
