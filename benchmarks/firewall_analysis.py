@@ -20,7 +20,7 @@ from time import perf_counter
 
 from pcg_netops.audit.hardening.firewall_analysis import analyse
 from pcg_netops.audit.hardening.regions import Box, Space
-from pcg_netops.model.device import Action, FilterRule, Ports
+from pcg_netops.model.device import ANY, Action, FilterRule, Ports
 
 _INTERFACES = tuple(f"eth{number}" for number in range(1, 9))
 _FLOOR_RULES = 1_000
@@ -62,9 +62,9 @@ def grown(random_: random.Random, count: int) -> list[FilterRule]:
     return [
         FilterRule(
             f"rule-{number}", random_.choice((Action.PERMIT, Action.PERMIT, Action.DENY)),
-            tuple(random_.sample(_INTERFACES, random_.randint(0, 2))), (),
-            (_network(random_, random_.randint(12, 30)),) if random_.random() < 0.9 else (),
-            (_network(random_, random_.randint(12, 30)),) if random_.random() < 0.9 else (),
+            tuple(random_.sample(_INTERFACES, random_.randint(0, 2))) or ANY, ANY,
+            (_network(random_, random_.randint(12, 30)),) if random_.random() < 0.9 else ANY,
+            (_network(random_, random_.randint(12, 30)),) if random_.random() < 0.9 else ANY,
             protocol := random_.choice((None, "tcp", "udp")),
             Ports(first := random_.randint(1, 60_000), first + random_.randint(0, 5_000))
             if protocol
@@ -78,16 +78,16 @@ def blocked(random_: random.Random, count: int) -> list[FilterRule]:
     """Half of it denies sources, half permits anyone to somewhere: all are correlated."""
     half = count // 2
     denied = [
-        FilterRule(f"denied-{n}", Action.DENY, (), (), (_network(random_, 24),))
+        FilterRule(f"denied-{n}", Action.DENY, ANY, ANY, (_network(random_, 24),))
         for n in range(half)
     ]
     permitted = [
         FilterRule(
             f"service-{n}",
             Action.PERMIT,
-            (),
-            (),
-            (),
+            ANY,
+            ANY,
+            ANY,
             (_network(random_, 28),),
             "tcp",
             Ports(443, 443),
@@ -112,9 +112,9 @@ def covered(_: random.Random, count: int) -> list[FilterRule]:
             FilterRule(
                 f"rule-{number}",
                 Action.PERMIT,
-                (),
-                (),
-                (),
+                ANY,
+                ANY,
+                ANY,
                 (IPv4Network((base, 24)),),
                 "tcp",
                 ports,

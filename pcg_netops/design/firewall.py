@@ -16,16 +16,16 @@ from pcg_netops.design.index import Index
 from pcg_netops.design.steering import Stage
 from pcg_netops.design.tunnels import passage
 from pcg_netops.model.device import (
+    ANY,
     Action,
     DestinationNat,
     FilterRule,
     Firewall,
+    Interfaces,
     Role,
     SourceNat,
 )
 from pcg_netops.model.network import Network
-
-Interfaces = tuple[str, ...]
 
 
 def protect(index: Index, stage: Stage, addressing: Addressing, node: str) -> Firewall:
@@ -71,7 +71,7 @@ def _gateway(index: Index, node: str, zones: dict[str, Interfaces]) -> Firewall:
         pool = network.nodes[node].nat[service.domain]
         for traffic in service.traffic:
             ways = []
-            if service.prefix:
+            if service.prefix and inside:
                 own = _prefixes(network, service.sites)
                 ways.append((inside, outside, own, service.prefix))
             if service.published:
@@ -87,7 +87,8 @@ def _gateway(index: Index, node: str, zones: dict[str, Interfaces]) -> Firewall:
                 )
                 theirs = _prefixes(network, service.partners)
                 server = IPv4Network(service.published.server)
-                ways.append((outside, inside, theirs, server))
+                if inside:
+                    ways.append((outside, inside, theirs, server))
             for from_, to, sources, target in ways:
                 rules.append(
                     FilterRule(
@@ -122,6 +123,8 @@ def _edge(network: Network, addressing: Addressing, node: str) -> Firewall:
     be the organisation (BCP 38).
     """
     own = tuple(site.prefix for site in network.sites.values() if site.domain is None)
+    if not own:
+        return Firewall(False, Action.DENY, ())
     local = tuple(i.name for i in addressing.sites[node].values())
     between: list[str] = []
     exchanges: list[str] = []
@@ -130,13 +133,18 @@ def _edge(network: Network, addressing: Addressing, node: str) -> Firewall:
         (between if to_edge else exchanges).append(neighbour.interface.name)
     inner = (*local, *between)
     outer = (*between, *exchanges)
-    rules = [
-        FilterRule("anti-spoofing", Action.DENY, tuple(exchanges), (), sources=own),
-        spoofing.refused(network, exchanges),
-        *spoofing.at_edge(network, addressing, node),
-        FilterRule("own-traffic-out", Action.PERMIT, inner, outer, sources=own),
-        FilterRule("own-traffic-in", Action.PERMIT, outer, inner, destinations=own),
-    ]
+    rules = []
+    if exchanges:
+        rules += [
+            FilterRule("anti-spoofing", Action.DENY, tuple(exchanges), ANY, sources=own),
+            spoofing.refused(network, exchanges),
+        ]
+    rules += spoofing.at_edge(network, addressing, node)
+    if inner and outer:
+        rules += [
+            FilterRule("own-traffic-out", Action.PERMIT, inner, outer, sources=own),
+            FilterRule("own-traffic-in", Action.PERMIT, outer, inner, destinations=own),
+        ]
     if len(local) > 1:
         rules.append(FilterRule("between-own-sites", Action.PERMIT, local, local, own, own))
     return Firewall(False, Action.DENY, tuple(rules))
@@ -149,6 +157,8 @@ def _partner(index: Index, stage: Stage, addressing: Addressing, node: str) -> F
     for site_name, interface in addressing.sites[node].items():
         site = network.sites[site_name]
         uplinks = zones.get(site.domain or INSIDE, ())
+        if not uplinks:
+            continue
         rules.append(
             FilterRule(
                 f"out-of-{site_name}",
@@ -162,6 +172,8 @@ def _partner(index: Index, stage: Stage, addressing: Addressing, node: str) -> F
             service = index.services.services[name]
             assert service.prefix is not None
             pools = tuple(allowed_pools(network, stage, service.domain))
+            if not pools:
+                continue
             rules += [
                 FilterRule(
                     name,

@@ -1,8 +1,8 @@
 """Which prefixes each node must end up knowing, worked out from the sessions and their policies.
 
 It follows announcements as BGP would (RFC 4271): out through the export policy, in through the
-import policy, never back into an autonomous system on the path, never from one internal peer to
-another.
+import policy, never back into an autonomous system on the path, from one internal peer to another
+where the router between them reflects (RFC 4456).
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def _told(device: Device, session: BgpSession, peer: Device, route: _Route) -> _
     to_internal = peer.bgp.asn == device.bgp.asn
     path = route.path if to_internal else route.path | {device.bgp.asn}
     back = next((s for s in peer.bgp.sessions if s.peer == device.name), None)
-    if (route.internal and to_internal) or peer.bgp.asn in path:
+    if peer.bgp.asn in path or (route.internal and to_internal and not session.reflects):
         return None
     if back is None or not (session.up and back.up):
         return None

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from ipaddress import IPv4Network
+from itertools import combinations
 
 from pcg_netops.design.addressing import Addressing
 from pcg_netops.design.communities import community_lists
 from pcg_netops.design.intent import Intent
 from pcg_netops.design.policies import Step, drained, draining, policies
+from pcg_netops.design.steering import linked
 from pcg_netops.model.device import (
     Bgp,
     BgpSession,
@@ -17,8 +19,10 @@ from pcg_netops.model.device import (
     Role,
     RoutingPolicy,
 )
+from pcg_netops.model.network import Network
 
-_PREFIX_HEADROOM = 2  # maximum-prefix: this many times what the policy can let in
+_PREFIX_HEADROOM = 2  # maximum-prefix: at least this many times what the policy can let in
+_FEWEST_PREFIXES = 64
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ class Routing:
 def route(intent: Intent, addressing: Addressing, node: str) -> Routing:
     """The routing of one node at one stage."""
     network, services = intent.network, intent.services
+    reflects = _is_between(network, addressing, node)
     steps: dict[str, list[Step]] = {}
     sessions = []
     for neighbour in addressing.neighbours[node]:
@@ -56,11 +61,12 @@ def route(intent: Intent, addressing: Addressing, node: str) -> Routing:
                 export_policy=f"to-{peer}",
                 bfd=neighbour.bfd,
                 next_hop_self=internal,
-                maximum_prefixes=_PREFIX_HEADROOM * max(allowed, everything),
+                maximum_prefixes=_generous(_PREFIX_HEADROOM * max(allowed, everything)),
                 up=intent.up(node, peer),
                 # Cisco has it for external sessions only; the other ones stay inside.
                 ttl_security=neighbour.ttl_security and not internal,
                 authentication=neighbour.authentication,
+                reflects=internal and reflects,
             )
         )
     lists = {
@@ -80,6 +86,22 @@ def route(intent: Intent, addressing: Addressing, node: str) -> Routing:
             for name, entries in steps.items()
         ),
     )
+
+
+def _is_between(network: Network, addressing: Addressing, node: str) -> bool:
+    """Whether peers inside hear of one another through this node alone.
+
+    What one peer inside has said is not told to another one (RFC 4271, section 9.2), so with a
+    session on every link, and no other, some would not learn what lies behind the next but one.
+    """
+    asn = network.nodes[node].asn
+    inside = [n.peer for n in addressing.neighbours[node] if network.nodes[n.peer].asn == asn]
+    return not all(linked(network, one, other) for one, other in combinations(inside, 2))
+
+
+def _generous(count: int) -> int:
+    """The next power of two: a limit that a further service does not change on every device."""
+    return max(_FEWEST_PREFIXES, 1 << (count - 1).bit_length())
 
 
 def _networks(intent: Intent, node: str) -> tuple[IPv4Network, ...]:

@@ -11,7 +11,7 @@ from ipaddress import IPv4Network
 
 from pcg_netops.design.addressing import Addressing
 from pcg_netops.design.index import Index
-from pcg_netops.model.device import Action, FilterRule, Role
+from pcg_netops.model.device import ANY, Action, FilterRule, Role
 from pcg_netops.model.network import Network, Profile
 
 _DOCUMENTATION = ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24")  # RFC 5737
@@ -40,7 +40,7 @@ def bogons(network: Network) -> tuple[IPv4Network, ...]:
 
 def refused(network: Network, interfaces: Iterable[str]) -> FilterRule:
     """Nothing from a bogon comes in by these interfaces."""
-    return FilterRule("bogons", Action.DENY, tuple(interfaces), (), sources=bogons(network))
+    return FilterRule("bogons", Action.DENY, tuple(interfaces), ANY, sources=bogons(network))
 
 
 def at_edge(network: Network, addressing: Addressing, node: str) -> list[FilterRule]:
@@ -51,7 +51,7 @@ def at_edge(network: Network, addressing: Addressing, node: str) -> list[FilterR
         others = tuple(prefix for other, prefix in own.items() if other != name)
         if others:
             rules.append(
-                FilterRule("anti-spoofing", Action.DENY, (interface.name,), (), sources=others)
+                FilterRule("anti-spoofing", Action.DENY, (interface.name,), ANY, sources=others)
             )
     return rules
 
@@ -95,7 +95,7 @@ def at_core(
     rules = [refused(network, to_cores)] if to_cores else []
     for name, sources in behind.items():
         rules += [
-            FilterRule("anti-spoofing", Action.PERMIT, (name,), (), sources=sources),
-            FilterRule("anti-spoofing", Action.DENY, (name,), ()),
+            FilterRule("anti-spoofing", Action.PERMIT, (name,), ANY, sources=sources),
+            FilterRule("anti-spoofing", Action.DENY, (name,), ANY),
         ]
     return tuple(rules)

@@ -89,19 +89,32 @@ def outbound_gateway(network: Network, stage: Stage, service: str, edge: str) ->
     """The gateway that connections from behind this edge take when nothing has failed.
 
     An edge without a link to the carrier's best gateway uses its own link to another one of the
-    same exchange, and without any such link the neighbouring edge's choice.
+    same exchange. Without any such link it takes the choice of the nearest edges that have one, on
+    every way there is; of several, the one with the lowest router ID, which is the first in order.
     """
+    choice = _own_choice(network, stage, service, edge)
+    if choice:
+        return choice
+    edges = network.with_role(Role.EDGE)
+    asked, waiting, choices = {edge}, [edge], {}
+    while waiting:
+        one = waiting.pop()
+        for other in edges:
+            if other in asked or not linked(network, one, other):
+                continue
+            asked.add(other)
+            if choice := _own_choice(network, stage, service, other):
+                choices[other] = choice
+            else:
+                waiting.append(other)
+    best = next((choices[name] for name in edges if name in choices), None)
+    return best or _in_use(network, stage, service, edge)[0]
+
+
+def _own_choice(network: Network, stage: Stage, service: str, edge: str) -> str | None:
+    """The gateway of the carrier that an edge has a link to and likes best, if there is one."""
     order = _in_use(network, stage, service, edge)
-    own = [gateway for gateway in order if linked(network, edge, gateway)]
-    if own:
-        return own[0]
-    for other in network.with_role(Role.EDGE):
-        if linked(network, edge, other):
-            order = _in_use(network, stage, service, other)
-            direct = [gateway for gateway in order if linked(network, other, gateway)]
-            if direct:
-                return direct[0]
-    return order[0]
+    return next((gateway for gateway in order if linked(network, edge, gateway)), None)
 
 
 def inbound_gateway(network: Network, stage: Stage, service: str, home: str) -> str:

@@ -12,7 +12,7 @@ from ipaddress import IPv4Network
 
 from pcg_netops.design.addressing import Addressing
 from pcg_netops.design.spoofing import Behind
-from pcg_netops.model.device import Action, FilterRule, Ports, StaticRoute, Tunnel
+from pcg_netops.model.device import ANY, Action, FilterRule, Interfaces, Ports, StaticRoute, Tunnel
 from pcg_netops.model.network import Link, Network
 
 # IKE, IKE behind address translation (RFC 3947), ESP (RFC 4303).
@@ -68,37 +68,29 @@ def passage(
         return
     inside = tuple(n.interface.name for n in addressing.neighbours[node])
     open_ = tuple(name for name in inside if name not in behind)  # to other cores
-    ways = [
-        way
-        for link in network.links
-        if link.tunnel
-        for carrier in [network.carrier_of(link)]
-        if node in (carrier, *link.between)
-        for way in _ways(addressing, link, carrier)
-    ]
+    ways = list(_ways_over(network, addressing, node))
     entrances = {
         way: addressing.cable(node, way.ends[0]).interface.name
         for way in ways
         if node not in way.ends
     }
-    for way, entrance in entrances.items():
-        others = tuple(name for name in open_ if name != entrance)
-        if others:
-            yield FilterRule("anti-spoofing", Action.DENY, others, (), (way.source,))
-    between: tuple[tuple[str, ...], tuple[str, ...]]
-    for way in ways:
+
+    def passes(way: _Way) -> tuple[Interfaces, Interfaces | None]:
         if way in entrances:
             exit_ = addressing.cable(node, way.ends[1]).interface.name
-            between = ((entrances[way],), () if entrances[way] in outside else (exit_,))
-        elif way.ends[1] == node:
-            between = (outside, inside)
-        else:  # its own packets, for platforms whose filters of an exit see those, too
-            between = (open_ or inside[:1], outside)
-        for protocol, ports in _PASSING:
-            yield FilterRule(
-                way.owner, Action.PERMIT, *between, (way.source,), (way.target,), protocol, ports
-            )
-    yield FilterRule("tunnels-only", Action.DENY, outside, ())
+            return (entrances[way],), ANY if entrances[way] in outside else (exit_,)
+        if way.ends[1] == node:
+            return outside, inside
+        # Its own packets, for platforms whose filters of an exit see those, too.
+        return open_ or inside[:1], outside
+
+    for way, name in entrances.items():
+        others = tuple(other for other in open_ if other != name)
+        if others:
+            yield FilterRule("anti-spoofing", Action.DENY, others, ANY, (way.source,))
+    for way in ways:
+        yield from _permitted(way, *passes(way))
+    yield FilterRule("tunnels-only", Action.DENY, outside, ANY)
     if open_:
         yield FilterRule("tunnels-only", Action.DENY, open_, outside)
     for name, sources in behind.items():
@@ -113,6 +105,29 @@ class _Way:
     ends: tuple[str, str]
     source: IPv4Network
     target: IPv4Network
+
+
+def _permitted(way: _Way, entrance: Interfaces, exit_: Interfaces | None) -> Iterator[FilterRule]:
+    for protocol, ports in _PASSING:
+        yield FilterRule(
+            way.owner,
+            Action.PERMIT,
+            entrance,
+            exit_,
+            (way.source,),
+            (way.target,),
+            protocol,
+            ports,
+        )
+
+
+def _ways_over(network: Network, addressing: Addressing, node: str) -> Iterator[_Way]:
+    """Both directions of every tunnel that begins, ends or is carried here."""
+    for link in network.links:
+        if link.tunnel:
+            carrier = network.carrier_of(link)
+            if node in (carrier, *link.between):
+                yield from _ways(addressing, link, carrier)
 
 
 def _ways(addressing: Addressing, link: Link, carrier: str | None) -> Iterator[_Way]:

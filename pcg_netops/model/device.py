@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from typing import Final
 
 from pcg_netops.model.ipsec import IpsecProfile
 from pcg_netops.model.secret import Secret
@@ -128,7 +129,8 @@ class BgpSession:
     """A BGP session over one link, with a policy in each direction.
 
     One that is not `up` is configured and shut down: bringing it up is a change of one line. With
-    `ttl_security` nothing is taken from a sender that is not on the link (RFC 5082).
+    `ttl_security` nothing is taken from a sender that is not on the link (RFC 5082). A peer inside
+    that `reflects` is for is also told what other peers inside have said (RFC 4456).
     """
 
     peer: str
@@ -143,6 +145,7 @@ class BgpSession:
     up: bool
     ttl_security: bool = False
     authentication: Authentication | None = None
+    reflects: bool = False
 
 
 @dataclass(frozen=True)
@@ -166,21 +169,33 @@ class Ports:
         return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
 
 
+# Whatever the interface, address or protocol. No interface at all is another thing: an empty tuple
+# in its place would turn a rule that holds nowhere into one that holds everywhere.
+ANY: Final = None
+Interfaces = tuple[str, ...]
+Prefixes = tuple[IPv4Network, ...]
+
+
 @dataclass(frozen=True)
 class FilterRule:
-    """One permitted kind of forwarded traffic, owned by a service or a named purpose.
+    """One permitted or denied kind of forwarded traffic, owned by a service or a named purpose.
 
-    Empty `sources` or `destinations` mean any address; no `protocol` means any; "esp" has no ports.
+    "esp" has no ports. Raises ValueError for what names nothing: such a rule is left out.
     """
 
     owner: str
     action: Action
-    from_interfaces: tuple[str, ...]
-    to_interfaces: tuple[str, ...]
-    sources: tuple[IPv4Network, ...] = ()
-    destinations: tuple[IPv4Network, ...] = ()
-    protocol: str | None = None
-    ports: Ports | None = None
+    from_interfaces: Interfaces | None
+    to_interfaces: Interfaces | None
+    sources: Prefixes | None = ANY
+    destinations: Prefixes | None = ANY
+    protocol: str | None = ANY
+    ports: Ports | None = ANY
+
+    def __post_init__(self) -> None:
+        _require_named(
+            self, "from_interfaces", "to_interfaces", "sources", "destinations", "protocol"
+        )
 
 
 @dataclass(frozen=True)
@@ -188,11 +203,14 @@ class DestinationNat:
     """Connections to a published prefix are sent to the server behind it."""
 
     owner: str
-    from_interfaces: tuple[str, ...]
+    from_interfaces: Interfaces
     published: IPv4Network
     protocol: str
     ports: Ports
     server: IPv4Address
+
+    def __post_init__(self) -> None:
+        _require_named(self, "from_interfaces")
 
 
 @dataclass(frozen=True)
@@ -200,12 +218,22 @@ class SourceNat:
     """Connections leaving by these interfaces take an address of the gateway's own pool."""
 
     owner: str
-    to_interfaces: tuple[str, ...]
-    sources: tuple[IPv4Network, ...]
-    destinations: tuple[IPv4Network, ...]
+    to_interfaces: Interfaces
+    sources: Prefixes
+    destinations: Prefixes
     protocol: str
     ports: Ports
     pool: IPv4Network
+
+    def __post_init__(self) -> None:
+        _require_named(self, "to_interfaces", "sources", "destinations")
+
+
+def _require_named(rule: FilterRule | DestinationNat | SourceNat, *fields: str) -> None:
+    for name in fields:
+        value = getattr(rule, name)
+        if value is not ANY and not value:
+            raise ValueError(f"a rule of '{rule.owner}' names no {name}: leave it out, or say ANY")
 
 
 @dataclass(frozen=True)
@@ -223,6 +251,11 @@ class Firewall:
     destination_nat: tuple[DestinationNat, ...] = ()
     source_nat: tuple[SourceNat, ...] = ()
     reset_from: tuple[str, ...] = ()
+
+    @property
+    def forwards_everything(self) -> bool:
+        """Whether it filters nothing; one without a rule may as well forward nothing."""
+        return not self.rules and self.default is Action.PERMIT
 
 
 @dataclass(frozen=True)

@@ -215,10 +215,21 @@ class Network(Model):
 
     def gateway_of(self, address: IPv4Address) -> str | None:
         """The gateway whose translation pool holds the address, if any."""
-        for name, node in self.nodes.items():
-            if any(address in pool for pool in node.nat.values()):
-                return name
-        return None
+        known = self._gateways_of
+        if address not in known:  # asked for every probe, of a handful of addresses
+            known[address] = next(
+                (
+                    name
+                    for name, node in self.nodes.items()
+                    if any(address in pool for pool in node.nat.values())
+                ),
+                None,
+            )
+        return known[address]
+
+    @cached_property
+    def _gateways_of(self) -> dict[IPv4Address, str | None]:
+        return {}
 
     def site_of(self, prefix: IPv4Network | IPv4Address) -> str | None:
         """The site whose network holds the prefix or address, if any."""

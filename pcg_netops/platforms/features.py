@@ -28,6 +28,7 @@ class Feature(StrEnum):
     TCP_MD5 = "BGP session authenticated by TCP MD5 (RFC 2385)"
     TCP_AO = "BGP session authenticated by TCP-AO (RFC 5925)"
     NEXT_HOP_SELF = "next hop self"
+    REFLECTION = "route reflection (RFC 4456)"
     MAXIMUM_PREFIXES = "maximum number of prefixes"
     PREFIX_LISTS = "prefix list with its owner"
     LOCAL_PREFERENCE = "local preference"
@@ -93,6 +94,7 @@ _USED: Mapping[Feature, Callable[[Device], bool]] = {
     Feature.TCP_MD5: lambda device: _authenticated(device, AuthenticationMethod.MD5),
     Feature.TCP_AO: lambda device: _authenticated(device, AuthenticationMethod.AO),
     Feature.NEXT_HOP_SELF: lambda device: _any_session(device, "next_hop_self"),
+    Feature.REFLECTION: lambda device: _any_session(device, "reflects"),
     Feature.MAXIMUM_PREFIXES: lambda device: _any_session(device, "maximum_prefixes"),
     Feature.PREFIX_LISTS: lambda device: bool(device.prefix_lists),
     Feature.LOCAL_PREFERENCE: lambda device: _any_entry(

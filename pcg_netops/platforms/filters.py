@@ -13,7 +13,17 @@ from functools import lru_cache
 from ipaddress import IPv4Network
 from itertools import product
 
-from pcg_netops.model.device import Action, Device, FilterRule, Firewall, Interface, Ports
+from pcg_netops.model.device import (
+    ANY,
+    Action,
+    Device,
+    FilterRule,
+    Firewall,
+    Interface,
+    Interfaces,
+    Ports,
+    Prefixes,
+)
 
 
 @dataclass(frozen=True)
@@ -26,9 +36,9 @@ class InterfaceFilter:
 
 
 def interface_filters(device: Device) -> tuple[InterfaceFilter, ...]:
-    """A filter pair for every interface of a stateless device; none if it filters nothing."""
+    """A filter pair for every interface of a stateless device; none if it forwards everything."""
     firewall = device.firewall
-    if firewall is None or firewall.stateful or not firewall.rules:
+    if firewall is None or firewall.stateful or firewall.forwards_everything:
         return ()
     return tuple(
         InterfaceFilter(
@@ -45,9 +55,12 @@ def _once(rules: Iterable[FilterRule]) -> Iterator[FilterRule]:
     seen: set[tuple[object, ...]] = set()
     for rule in rules:
         what = (rule.owner, rule.action, rule.destinations, rule.protocol, rule.ports)
+        if rule.sources is ANY:
+            yield rule
+            continue
         new = tuple(source for source in rule.sources if (what, source) not in seen)
         seen |= {(what, source) for source in rule.sources}
-        if new or not rule.sources:
+        if new:
             yield replace(rule, sources=new)
 
 
@@ -63,7 +76,7 @@ def _outbound(firewall: Firewall, interface: str) -> Iterator[FilterRule]:
     """What names no exit is decided at the entrance, and only has to pass here as well."""
     for rule in firewall.rules:
         passes = rule.action is Action.PERMIT and firewall.default is not Action.PERMIT
-        if interface in rule.to_interfaces or (not rule.to_interfaces and passes):
+        if passes if rule.to_interfaces is ANY else interface in rule.to_interfaces:
             yield rule
 
 
@@ -77,8 +90,8 @@ def inexact_filters(device: Device) -> Iterator[str]:
 def _inexact(firewall: Firewall, interfaces: tuple[str, ...]) -> tuple[str, ...]:
     """Compare on one point of every region that the rules tell apart, so on all there are."""
     rules = firewall.rules
-    sources = _starts(network for rule in rules for network in rule.sources)
-    destinations = _starts(network for rule in rules for network in rule.destinations)
+    sources = _starts(network for rule in rules for network in rule.sources or ())
+    destinations = _starts(network for rule in rules for network in rule.destinations or ())
     protocols = (None, *sorted({rule.protocol for rule in rules if rule.protocol}))
     ports = sorted({0} | {edge for rule in rules if rule.ports for edge in _port_edges(rule.ports)})
     packets = list(product(sources, destinations, protocols, ports))
@@ -130,7 +143,7 @@ def _permits(rules: Iterable[FilterRule], packet: _Packet, default: Action) -> b
     return default is Action.PERMIT
 
 
-def _within(address: int, networks: tuple[IPv4Network, ...]) -> bool:
+def _within(address: int, networks: Prefixes | None) -> bool:
     return not networks or any(
         int(n.network_address) <= address <= int(n.broadcast_address) for n in networks
     )
@@ -167,12 +180,12 @@ def zone_policies(device: Device) -> tuple[ZonePolicy, ...]:
     return tuple(ZonePolicy(*pair, tuple(rules)) for pair, rules in found.items())
 
 
-def zones_of(device: Device, names: tuple[str, ...]) -> tuple[str, ...]:
-    """The zones that interfaces belong to; none named means all."""
+def zones_of(device: Device, names: Interfaces | None) -> tuple[str, ...]:
+    """The zones that interfaces belong to."""
     return tuple(
         zone
         for zone, members in zones(device).items()
-        if not names or any(member.name in names for member in members)
+        if names is ANY or any(member.name in names for member in members)
     )
 
 
@@ -187,7 +200,7 @@ def parted_zones(device: Device) -> Iterator[str]:
     firewall = device.firewall
     if firewall is None or not firewall.stateful:
         return
-    ends = [(rule.owner, names) for rule in firewall.rules for names in _both_ends(rule)]
+    ends = [(rule.owner, names or ()) for rule in firewall.rules for names in _both_ends(rule)]
     ends += [(nat.owner, nat.from_interfaces) for nat in firewall.destination_nat]
     ends += [(nat.owner, nat.to_interfaces) for nat in firewall.source_nat]
     ends += [("TCP reset", firewall.reset_from)]
@@ -198,5 +211,5 @@ def parted_zones(device: Device) -> Iterator[str]:
                 yield f"a rule of '{owner}' that holds for part of zone '{zone}'"
 
 
-def _both_ends(rule: FilterRule) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _both_ends(rule: FilterRule) -> tuple[Interfaces | None, Interfaces | None]:
     return rule.from_interfaces, rule.to_interfaces

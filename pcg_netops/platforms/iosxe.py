@@ -46,6 +46,7 @@ _SPELLS = {
     Feature.TCP_MD5: "`neighbor … password`",
     Feature.TCP_AO: "`key chain … tcp`, `neighbor … ao`",
     Feature.NEXT_HOP_SELF: "`next-hop-self`",
+    Feature.REFLECTION: "`route-reflector-client`, `next-hop-self all`",
     Feature.MAXIMUM_PREFIXES: "`maximum-prefix`",
     Feature.PREFIX_LISTS: "`ip prefix-list`, `description`",
     Feature.LOCAL_PREFERENCE: "`set local-preference`",

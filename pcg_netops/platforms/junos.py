@@ -8,8 +8,9 @@ A stateful device filters by zone policies. A stateless one forwards packet by p
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network
+from itertools import product
 
 from pcg_netops.model.device import (
     AaaProtocol,
@@ -17,6 +18,7 @@ from pcg_netops.model.device import (
     Device,
     FilterRule,
     Firewall,
+    Prefixes,
     SourceNat,
 )
 from pcg_netops.platforms.addresses import (
@@ -57,6 +59,7 @@ _SPELLS = {
     Feature.TCP_MD5: "`authentication-key`",
     Feature.TCP_AO: "`authentication-key-chains`, `authentication-algorithm ao`",
     Feature.NEXT_HOP_SELF: "`next-hop self` in the export chain",
+    Feature.REFLECTION: "`cluster` of the group",
     Feature.MAXIMUM_PREFIXES: "`prefix-limit … teardown`",
     Feature.PREFIX_LISTS: "`route-filter-list`, annotated",
     Feature.LOCAL_PREFERENCE: "`local-preference`",
@@ -109,9 +112,6 @@ def _limits(device: Device) -> Iterator[str]:
     for interface in device.interfaces:
         if interface.mtu > _LARGEST_MTU:
             yield f"MTU {interface.mtu} on {interface.name}: at most {_LARGEST_MTU}"
-    for nat in device.firewall.source_nat if device.firewall else ():
-        if max(len(nat.sources), len(nat.destinations)) > _NAT_ADDRESSES:
-            yield f"source translation of '{nat.owner}': at most {_NAT_ADDRESSES} prefixes a rule"
     for zone in zones(device):
         if device.firewall and device.firewall.source_nat and len(zone) + 9 > _NAT_NAME:
             yield f"the zone's name '{zone}': at most {_NAT_NAME - 9} letters on a gateway"
@@ -129,16 +129,29 @@ def _translations(device: Device, firewall: Firewall) -> _Translations:
     found = _Translations({}, {})
     for source in firewall.source_nat:
         for zone in zones_of(device, source.to_interfaces):
-            found.sources.setdefault(zone, []).append(source)
+            found.sources.setdefault(zone, []).extend(_in_parts(source))
     for destination in firewall.destination_nat:
         for zone in zones_of(device, destination.from_interfaces):
             found.destinations.setdefault(zone, []).append(destination)
     return found
 
 
+def _in_parts(nat: SourceNat) -> Iterator[SourceNat]:
+    """The same translation in rules that name no more prefixes than one may."""
+    for sources, destinations in product(_runs(nat.sources), _runs(nat.destinations)):
+        yield replace(nat, sources=sources, destinations=destinations)
+
+
+def _runs(prefixes: Prefixes) -> Iterator[Prefixes]:
+    return (
+        prefixes[first : first + _NAT_ADDRESSES]
+        for first in range(0, len(prefixes), _NAT_ADDRESSES)
+    )
+
+
 def _book(rules: tuple[FilterRule, ...]) -> dict[IPv4Network, str]:
     """A name for every prefix that a rule names."""
-    prefixes = {p for rule in rules for p in (*rule.sources, *rule.destinations)}
+    prefixes = {p for rule in rules for p in (*(rule.sources or ()), *(rule.destinations or ()))}
     return {p: f"net-{p.network_address}_{p.prefixlen}" for p in sorted(prefixes)}
 
 

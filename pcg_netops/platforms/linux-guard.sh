@@ -2,7 +2,8 @@
 # Puts back what ran before a push unless the push is confirmed in time. It runs on the device, so it
 # needs neither the controller nor its SSH session. Whoever renames $guard first decides: the
 # confirmation, or the end of the time.
-#   sh guard arm SECONDS | extend SECONDS | pending | confirm | revert | try-tunnels FILE
+#   sh guard arm SECONDS | extend SECONDS | pending | confirm | revert
+#   sh guard load-frr FILE | try-tunnels FILE
 set -eu
 umask 077
 guard=/run/pcg/guard
@@ -12,6 +13,22 @@ tunnels=/etc/swanctl/swanctl.conf
 stop_timer() { # folder; the timer itself goes on
     timer=$(cat "$1/timer")
     [ "$timer" = $$ ] || kill -- "-$timer" 2>/dev/null || true
+}
+
+# frr-reload.py starts a vtysh for each line that goes, so a change would take longer with each of them.
+# All are taken away at once first; what is left, and what is new, is its own work as ever.
+load_frr() { # file
+    gone=$(mktemp /run/pcg/gone.XXXXXX)
+    python3 $reload --log-level error --test "$1" |
+        awk '/^Lines To Add$/ { exit } inside && !/^=*$/ { print } /^Lines To Delete$/ { inside = 1 }' >"$gone"
+    [ ! -s "$gone" ] || vtysh -f "$gone" >/dev/null 2>&1 || true
+    rm -f "$gone"
+    status=0
+    python3 $reload --log-level error --reload "$1" || status=$?
+    # What a route map says takes effect a second after the last of its lines. Whoever is told that the
+    # change is made may rely on it: everything is told and judged anew, and no session is lost.
+    vtysh -c 'clear bgp ipv4 unicast * soft' >/dev/null 2>&1 || true
+    return $status
 }
 
 case $1 in
@@ -52,12 +69,15 @@ revert)
     nft -f "$guard.reverting/nftables.conf"
     # Its status is of no use: it is 1 also where all is there (FRR 8.4, entries of community lists).
     # What runs then is compared with what ran before.
-    python3 $reload --log-level error --reload "$guard.reverting/frr.conf" || true
+    load_frr "$guard.reverting/frr.conf" || true
     if [ -e "$guard.reverting/swanctl.conf" ] && ! cmp -s "$guard.reverting/swanctl.conf" $tunnels; then
         cp "$guard.reverting/swanctl.conf" $tunnels
         swanctl --load-all --noprompt >/dev/null
     fi
     rm -rf "$guard.reverting"
+    ;;
+load-frr)
+    load_frr "$2"
     ;;
 try-tunnels)
     # strongSwan has no dry run: a second daemon, in a network of its own, lists what the file gives.

@@ -10,7 +10,8 @@ from importlib.resources import files
 from pcg_netops.model.device import Device
 from pcg_netops.platforms.base import ArtifactKind, Delivery, Platform, always
 from pcg_netops.platforms.features import Feature
-from pcg_netops.platforms.strongswan import SWANCTL, view
+from pcg_netops.platforms.rulesets import ruleset
+from pcg_netops.platforms.strongswan import SWANCTL, tunnels_view
 
 # Its log and the file that it hands to vtysh would show secrets to others.
 _RELOAD = "python3 /usr/lib/frr/frr-reload.py --log-level error"
@@ -44,6 +45,10 @@ def _has(part: str) -> Callable[[Device], bool]:
     return lambda device: bool(getattr(device.management, part, ()))
 
 
+def _view(device: Device) -> Mapping[str, object]:
+    return {**tunnels_view(device), "ruleset": ruleset(device)}
+
+
 _SPELLS = {
     Feature.INTERFACES: "`interface`, `ip address`; the MTU is the link's own",
     Feature.LOOPBACK: "`interface lo`",
@@ -53,6 +58,7 @@ _SPELLS = {
     Feature.TTL_SECURITY: "nftables: `ip ttl set 255` out, `ip ttl 255` in",
     Feature.TCP_MD5: "`neighbor … password`",
     Feature.NEXT_HOP_SELF: "`next-hop-self`",
+    Feature.REFLECTION: "`route-reflector-client`, `next-hop-self force`",
     Feature.MAXIMUM_PREFIXES: "`maximum-prefix`",
     Feature.PREFIX_LISTS: "`ip prefix-list`, `description`",
     Feature.LOCAL_PREFERENCE: "`set local-preference`",
@@ -126,7 +132,7 @@ LINUX = Platform(
                 saved="/var/lib/pcg/frr.conf",
                 # Only vtysh knows every command; only frr-reload.py knows what it would change.
                 validate=f"vtysh -C -f {{file}} && {_RELOAD} --test {{file}}",
-                apply=f"(umask 077 && {_RELOAD} --reload {{file}})",
+                apply="sh /run/pcg/staged/guard load-frr {file}",
                 read_back=f"{_RELOAD} --test {{file}}",
                 reference=None,
                 residue=_frr_residue,
@@ -142,6 +148,6 @@ LINUX = Platform(
     spells=_SPELLS,
     refuses=_REFUSES,
     concealed=re.compile(r"(neighbor \S+ password )\S+"),
-    view=view,
+    view=_view,
     guard=files("pcg_netops.platforms").joinpath("linux-guard.sh").read_text(),
 )

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pcg_netops.audit.hardening.firewall_analysis import Kind, Passage, analyse
-from pcg_netops.model.device import Action, FilterRule, Ports
+from pcg_netops.model.device import ANY, Action, FilterRule, Ports, Prefixes
 
 PERMIT, DENY = Action.PERMIT, Action.DENY
 # A universe small enough to try every packet: 2 interfaces, 4 addresses and one that stands for all
@@ -29,7 +29,7 @@ SERVICES = [*product(("tcp", "udp"), (0, 1, 2, 9)), ("icmp", 0)]
 Packet = tuple[str, str, int, int, tuple[str, int]]
 PACKETS: list[Packet] = list(product(INTERFACES, INTERFACES, ADDRESSES, ADDRESSES, SERVICES))
 
-some_interfaces = st.sampled_from([(), ("eth1",), ("eth2",), INTERFACES])
+some_interfaces = st.sampled_from([ANY, ("eth1",), ("eth2",), INTERFACES])
 some_networks = st.lists(st.sampled_from(NETWORKS), max_size=3).map(tuple)
 some_ports = st.sampled_from([None, *(Ports(a, b) for a in range(3) for b in range(a, 3))])
 
@@ -42,8 +42,8 @@ def rules(draw: st.DrawFn) -> FilterRule:
         draw(st.sampled_from(Action)),
         draw(some_interfaces),
         draw(some_interfaces),
-        draw(some_networks),
-        draw(some_networks),
+        draw(some_networks) or ANY,
+        draw(some_networks) or ANY,
         protocol,
         draw(some_ports) if protocol else None,
     )
@@ -53,8 +53,8 @@ def rules(draw: st.DrawFn) -> FilterRule:
 def matched(rule: FilterRule) -> frozenset[int]:
     """The packets that a rule matches, each tried on its own."""
 
-    def among(address: int, networks: tuple[IPv4Network, ...]) -> bool:
-        return not networks or any(
+    def among(address: int, networks: Prefixes | None) -> bool:
+        return networks is ANY or any(
             int(n.network_address) <= address <= int(n.broadcast_address) for n in networks
         )
 
@@ -144,6 +144,6 @@ def test_a_source_passes_if_some_packet_of_it_is_permitted(
     rules: list[FilterRule], interface: str, sources: tuple[IPv4Network, ...]
 ) -> None:
     listed: Listed = [(n, rule.action, matched(rule)) for n, rule in enumerate(rules)]
-    probe = matched(FilterRule("", PERMIT, (interface,), (), sources)) if sources else frozenset()
+    probe = matched(FilterRule("", PERMIT, (interface,), ANY, sources)) if sources else frozenset()
     passes = any(decided(listed, packet) is PERMIT for packet in probe)
     assert (Passage(rules, INTERFACES).of(interface, sources) is not None) == passes

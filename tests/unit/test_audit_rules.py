@@ -21,7 +21,7 @@ from pcg_netops.audit.hardening.spelling import Spelling, TextRule
 from pcg_netops.design.devices import design
 from pcg_netops.design.steering import stages
 from pcg_netops.inventory.workspace import Workspace, load_workspace
-from pcg_netops.model.device import Action, Device, FilterRule, Firewall, Ports, Role
+from pcg_netops.model.device import ANY, Action, Device, FilterRule, Firewall, Ports, Role
 from pcg_netops.platforms import PLATFORMS
 from pcg_netops.render import render_stage
 from tests.conftest import SMALL
@@ -138,11 +138,14 @@ def parsed(line: str) -> FilterRule:
     ways, addresses, service = rest.split(", ")
     action, _, interfaces = ways.partition(" ")
 
-    def either(text: str) -> tuple[str, ...]:
-        return () if text == "any" else tuple(text.split("|"))
+    def either(text: str) -> tuple[str, ...] | None:
+        return ANY if text == "any" else tuple(text.split("|"))
 
     from_, to = (either(side) for side in interfaces.split(" > "))
-    sources, targets = (tuple(map(IPv4Network, either(s))) for s in addresses.split(" > "))
+    sources, targets = (
+        tuple(map(IPv4Network, names)) if (names := either(s)) else ANY
+        for s in addresses.split(" > ")
+    )
     protocol, _, ports = service.partition(" ")
     first, _, last = ports.partition("-")
     return FilterRule(

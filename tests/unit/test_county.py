@@ -67,12 +67,12 @@ def test_sites_behind_one_edge_reach_one_another(site: str) -> None:
     assert edge.firewall
 
     def between(rule: FilterRule) -> bool:
-        return rule.owner == "between-own-sites" and own in rule.from_interfaces
+        return rule.owner == "between-own-sites" and own in (rule.from_interfaces or ())
 
     (rule,) = filter(between, edge.firewall.rules)
     assert rule.from_interfaces == rule.to_interfaces
-    assert prefix in rule.sources
-    assert prefix in rule.destinations
+    assert prefix in (rule.sources or ())
+    assert prefix in (rule.destinations or ())
 
 
 def said(data: Any, model: type[BaseModel]) -> set[str]:

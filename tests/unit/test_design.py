@@ -148,7 +148,7 @@ def test_every_permission_of_a_gateway_names_both_ends_and_one_service(case: Cas
             assert all((rule.from_interfaces, rule.to_interfaces)), rule
             sides = [
                 {zones[name] for name in names}
-                for names in (rule.from_interfaces, rule.to_interfaces)
+                for names in (rule.from_interfaces or (), rule.to_interfaces or ())
             ]
             assert sides in (
                 [{"inside"}, {services[rule.owner].domain}],
@@ -336,10 +336,10 @@ def test_the_edge_denies_spoofed_sources_before_it_permits_anything(case: Case) 
         exchanges = {i.name for i in device.interfaces if case.devices[i.peer].role is Role.GATEWAY}
         first, *others = _firewall(device).rules
         assert first.action is Action.DENY
-        assert set(first.sources) == own
-        assert set(first.from_interfaces) == exchanges
+        assert set(first.sources or ()) == own
+        assert set(first.from_interfaces or ()) == exchanges
         for rule in others:
-            into, out_of = set(rule.to_interfaces), set(rule.from_interfaces)
+            into, out_of = set(rule.to_interfaces or ()), set(rule.from_interfaces or ())
             assert not (into & exchanges and out_of & exchanges), "transit"
 
 

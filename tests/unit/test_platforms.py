@@ -16,6 +16,7 @@ from pcg_netops.design.steering import stages
 from pcg_netops.errors import InputErrors, PushError
 from pcg_netops.inventory.workspace import Workspace, load_workspace
 from pcg_netops.model.device import (
+    ANY,
     Aaa,
     AaaProtocol,
     Action,
@@ -102,7 +103,7 @@ def test_golden_files_are_what_is_rendered() -> None:
 
 
 _EDGE_RULE = FilterRule("x", Action.PERMIT, ("eth1",), ("eth2",), (IPv4Network("10.1.0.0/24"),))
-_REVERSE = replace(_EDGE_RULE, from_interfaces=("eth3",), to_interfaces=("eth4",), sources=())
+_REVERSE = replace(_EDGE_RULE, from_interfaces=("eth3",), to_interfaces=("eth4",), sources=ANY)
 
 
 @pytest.mark.parametrize("platform", ["iosxe", "junos"])
@@ -181,6 +182,16 @@ _WIDE = SourceNat(
 )
 
 
+def test_a_translation_for_more_prefixes_than_a_rule_takes_is_several_rules() -> None:
+    text = rendered(_firewall(source_nat=(_WIDE,))(device("cloud-north")), "junos")["junos.conf"]
+    rules = re.findall(
+        r"source-address (\[[^]]*\]|\S+);\n +destination-address 10.2.0.32/28;", text
+    )
+    named = [re.findall(r"[\d.]+/\d+", rule) for rule in rules]
+    assert [len(prefixes) for prefixes in named] == [8, 1]
+    assert [prefix for prefixes in named for prefix in prefixes] == list(map(str, _WIDE.sources))
+
+
 @pytest.mark.parametrize(
     ("platform", "name", "change", "said"),
     [
@@ -206,7 +217,6 @@ _WIDE = SourceNat(
         ("junos", "hospital", _zone("junos-host"), "a zone named 'junos-host'"),
         ("junos", "hospital", _elsewhere, "the management address 192.0.2.1"),
         ("junos", "cloud-north", _zone("h" * 31), "at most 22 letters on a gateway"),
-        ("junos", "cloud-north", _firewall(source_nat=(_WIDE,)), "at most 8 prefixes a rule"),
     ],
 )
 def test_what_is_beyond_a_platform_is_refused_by_device_and_feature(

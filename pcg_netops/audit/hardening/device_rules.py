@@ -16,7 +16,7 @@ from pcg_netops.audit.hardening.firewall_analysis import Kind, Passage, Verdict,
 from pcg_netops.audit.hardening.intent import Intent
 from pcg_netops.design.addressing import INSIDE
 from pcg_netops.inventory.workspace import Workspace
-from pcg_netops.model.device import Action, Device, FilterRule, Role
+from pcg_netops.model.device import ANY, Action, Device, FilterRule, Role
 from pcg_netops.model.network import Profile
 
 
@@ -83,7 +83,7 @@ def _spoofed(audited: Audited) -> Iterator[Problem]:
     if not device.firewall:
         return
     interfaces = tuple(i.name for i in device.interfaces)
-    default = FilterRule("what no rule names", device.firewall.default, (), ())
+    default = FilterRule("what no rule names", device.firewall.default, ANY, ANY)
     rules = (*device.firewall.rules, default)
     found: dict[FilterRule, dict[str, list[IPv4Network]]] = {}
     passage = Passage(rules, interfaces)

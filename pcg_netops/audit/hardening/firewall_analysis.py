@@ -22,7 +22,7 @@ from ipaddress import IPv4Network
 from itertools import islice, product
 
 from pcg_netops.audit.hardening.regions import Bits, Box, Index, Space, common, members
-from pcg_netops.model.device import Action, FilterRule
+from pcg_netops.model.device import ANY, Action, FilterRule
 
 _MOST_OTHERS = 3  # that a verdict names
 
@@ -202,8 +202,10 @@ class Passage:
 
     def of(self, interface: str, sources: tuple[IPv4Network, ...]) -> FilterRule | None:
         """The first rule that permits some packet with such a source that none denies before."""
-        probe = FilterRule("", Action.PERMIT, (interface,), (), sources)
-        for asked in self._space.boxes(probe) if sources else ():
+        if not sources:
+            return None
+        probe = FilterRule("", Action.PERMIT, (interface,), ANY, sources)
+        for asked in self._space.boxes(probe):
             for number in members(self._index.meeting(asked, self._all & ~self._denied)):
                 rule, box = self._owned[number]
                 shared = common(asked, box)
@@ -220,8 +222,8 @@ class Passage:
 def described(rule: FilterRule) -> str:
     """A rule in one line: `dispatch: permit eth1 > eth2, 10.1.0.0/24 > 10.2.0.16/28, tcp 8443`."""
 
-    def either(values: Iterable[object]) -> str:
-        return "|".join(map(str, values)) or "any"
+    def either(values: Iterable[object] | None) -> str:
+        return "any" if values is ANY else "|".join(map(str, values))
 
     service = " ".join(str(part) for part in (rule.protocol, rule.ports) if part) or "any"
     return (

@@ -12,10 +12,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from ipaddress import IPv4Network
 from itertools import product
 
-from pcg_netops.model.device import FilterRule
+from pcg_netops.model.device import ANY, FilterRule, Interfaces, Prefixes
 
 Interval = tuple[int, int]  # both ends belong to it
 Box = tuple[Interval, Interval, Interval, Interval, Interval]
@@ -67,9 +66,9 @@ class Space:
         return [self._services]
 
 
-def _classes(known: Iterable[str], sets: Iterable[tuple[str, ...]]) -> dict[str, int]:
+def _classes(known: Iterable[str], sets: Iterable[Interfaces | None]) -> dict[str, int]:
     """Each interface with a number; those that no rule tells apart have the same one."""
-    distinct = set(sets)
+    distinct = {names for names in sets if names is not ANY}
     names = sorted({*known, *(name for names in distinct for name in names)})
     if not known:
         names.append(_ANY_OTHER)
@@ -81,13 +80,15 @@ def _classes(known: Iterable[str], sets: Iterable[tuple[str, ...]]) -> dict[str,
     }
 
 
-def _through(classes: dict[str, int], names: tuple[str, ...]) -> list[Interval]:
-    return _merged((classes[n], classes[n]) for n in (names or classes))
+def _through(classes: dict[str, int], names: Interfaces | None) -> list[Interval]:
+    return _merged((classes[n], classes[n]) for n in (classes if names is ANY else names))
 
 
-def _addresses(networks: tuple[IPv4Network, ...]) -> list[Interval]:
+def _addresses(networks: Prefixes | None) -> list[Interval]:
+    if networks is ANY:
+        return [_ADDRESSES]
     ends = ((int(n.network_address), int(n.broadcast_address)) for n in networks)
-    return _merged(ends) if networks else [_ADDRESSES]
+    return _merged(ends)
 
 
 def _merged(intervals: Iterable[Interval]) -> list[Interval]:
