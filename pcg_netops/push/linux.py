@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from netmiko.exceptions import NetmikoBaseException
+from netmiko.exceptions import NetmikoBaseException, ReadTimeout
 from paramiko import SSHException
 
 from pcg_netops.errors import PushError
@@ -34,6 +34,8 @@ from pcg_netops.render import Artifact
 
 # What precedes the first mark is the echo, and at times the prompt of the command before.
 _PRINTED = re.compile(r"pcg-began:\r?\n(.*?)\r?\n?pcg-ended:(\d+)\r?\n", re.DOTALL)
+_PATIENCE_S = 30.0  # for a command whose work does not grow
+_LETTERS_A_SECOND = 5_000  # of a file; a router with two slow cores compares five times as many
 _PROGRAMS = "nft setsid unshare python3 /usr/lib/frr/frr-reload.py"
 # "FRRouting 8.4.4 (name)", then KiB available under a heading, then seconds since 1970
 _FACTS = re.compile(r"FRRouting (\S+).*Avail\s+((?:\d+\s+)+)(\d+)$", re.DOTALL)
@@ -81,7 +83,7 @@ class Shell:
                 sftp.chmod(path, 0o600)
                 file.write(text)
 
-    def run(self, command: str, timeout: float = 30.0) -> str:
+    def run(self, command: str, timeout: float = _PATIENCE_S) -> str:
         """What a command printed. Raises PushError with the device's own words if it failed.
 
         The device states the exit status: one that answers nothing has failed, not succeeded.
@@ -94,6 +96,13 @@ class Shell:
                 strip_prompt=False,
                 strip_command=True,
             )
+        except ReadTimeout:
+            self.broken = True
+            raise Unreachable(
+                f"'{self._conceal(command)}' did not end within {timeout:.0f} s",
+                place=self._name,
+                remedy="look at the device: the command may still run",
+            ) from None
         except (NetmikoBaseException, SSHException, OSError, EOFError) as error:
             self.broken = True
             raise Unreachable(
@@ -122,6 +131,11 @@ class Shell:
     def close(self) -> None:
         """Log out."""
         self._netmiko.disconnect()
+
+
+def _patience(artifact: Artifact) -> float:
+    """Seconds that the device's own programs may take to read a file and compare it."""
+    return _PATIENCE_S + len(artifact.text) / _LETTERS_A_SECOND
 
 
 class Linux:
@@ -189,9 +203,10 @@ class Linux:
         self._upload_guard()  # with which tunnels are tried
         for delivery, path, artifact in self._uploaded(files, prefix):
             quoted = shlex.quote(path)
-            running = self._shell.run(delivery.read_back.format(file=quoted))
+            patience = _patience(artifact)
+            running = self._shell.run(delivery.read_back.format(file=quoted), patience)
             reference = delivery.reference
-            wanted = self._shell.run(reference.format(file=quoted)) if reference else ""
+            wanted = self._shell.run(reference.format(file=quoted), patience) if reference else ""
             if residue := delivery.residue(running, wanted):
                 differences.append(f"{artifact.name}:\n{residue}")
             if prefix:
@@ -202,21 +217,22 @@ class Linux:
     def stage(self, change: Change) -> None:
         """Upload every file, and let the device's own programs check it."""
         self._upload_guard()
-        for delivery, path, _ in self._uploaded(change.files):
-            self._shell.run(delivery.validate.format(file=shlex.quote(path)))
+        for delivery, path, artifact in self._uploaded(change.files):
+            command = delivery.validate.format(file=shlex.quote(path))
+            self._shell.run(command, _patience(artifact))
 
     def arm(self, seconds: int) -> None:
         self._shell.run(f"sh {self._guard} arm {seconds:d}")
 
     def apply(self, change: Change, seconds: int) -> None:
-        """What is judged is what runs.
+        """What is judged is what runs. Once the time is up, the device puts everything back itself.
 
         frr-reload.py of FRR 8.4 ends with 1 where an entry of a community list has changed under
         its number, though all is there: it takes away the old entry, which has gone already.
         """
         for delivery, path, artifact in self._uploaded(change.files):
             try:
-                self._shell.run(delivery.apply.format(file=shlex.quote(path)))
+                self._shell.run(delivery.apply.format(file=shlex.quote(path)), seconds)
             except PushError:
                 if self.broken or self._compared({artifact.name: artifact}, ""):
                     raise
@@ -244,7 +260,10 @@ class Linux:
             raise Unsaved(error.message, place=error.place, remedy=error.remedy) from None
 
     def revert(self, change: Change) -> None:
-        self._shell.run(f"[ ! -e {self._guard} ] || sh {self._guard} revert")
+        patience = max(
+            [_PATIENCE_S, *map(_patience, (*change.files.values(), *change.base_files.values()))]
+        )
+        self._shell.run(f"[ ! -e {self._guard} ] || sh {self._guard} revert", patience)
         if difference := self.drift(change):
             raise PushError(f"is not as it was before:\n{difference}", place=self._name)
 
