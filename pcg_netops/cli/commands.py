@@ -274,12 +274,23 @@ def rehearse(
         int, typer.Option(min=1, max=1000, help="Packets per second of every UDP flow.")
     ] = 100,
     backend: BackendOption = "netns",
+    only: Annotated[
+        str | None, typer.Option(metavar="STEP", help="Only this step, from the state before it.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="STEP", help="The steps up to this one.")
+    ] = None,
+    fail_fast: Annotated[
+        bool, typer.Option("--fail-fast", help="End after the first step that is not right.")
+    ] = False,
 ) -> None:
     """Rehearse the whole cutover on a live virtual network and write the evidence."""
     _templates_come_up()
     from pcg_netops.cli.rehearsing import rehearse as run_rehearsal
+    from pcg_netops.cutover.plan import Part
 
-    raise typer.Exit(run_rehearsal(workspace, cutover, build, rate, backend))
+    part = Part(only, until, fail_fast)
+    raise typer.Exit(run_rehearsal(workspace, cutover, build, rate, backend, part))
 
 
 @app.command()

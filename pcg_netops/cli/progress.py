@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from pcg_netops.cutover.evidence import Evidence, StepEvidence, StepKind, Verdic
 from pcg_netops.cutover.rehearsal import Progress
 from pcg_netops.printable import printable
 
+_NUMBERS = re.compile(r"[\d.]+")
+_SHOWN = 3  # of those with the same reason in one step
 _STYLES = {Verdict.PASS: "green", Verdict.FAIL: "bold red", Verdict.INCOMPLETE: "bold yellow"}
 
 
@@ -27,18 +30,18 @@ class Shown:
 
     def verdict(self, evidence: Evidence, run_dir: Path | None) -> None:
         """Print the outcome, its reasons and where the report is, if it could be written."""
+        self.console.print()
+        for problem in (*evidence.problems, *_reasons(evidence)):
+            self.console.print(Text(f"  {printable(problem)}"), soft_wrap=True)
+        if run_dir is not None:
+            self.console.print(Text(f"report:   {run_dir / 'index.html'}"), soft_wrap=True)
+            self.console.print(Text(f"evidence: {run_dir / 'evidence.json'}"), soft_wrap=True)
         word = Text(evidence.verdict.upper(), style=_STYLES[evidence.verdict])
         self.console.print(
             Text.assemble(
-                "\nverdict: ", word, f" after {evidence.seconds:.0f} s, {len(evidence.steps)} steps"
+                "verdict: ", word, f" after {evidence.seconds:.0f} s, {len(evidence.steps)} steps"
             )
         )
-        for problem in (*evidence.problems, *_reasons(evidence)):
-            self.console.print(Text(f"  {printable(problem)}"), soft_wrap=True)
-        if run_dir is None:
-            return
-        self.console.print(Text(f"report:   {run_dir / 'index.html'}"), soft_wrap=True)
-        self.console.print(Text(f"evidence: {run_dir / 'evidence.json'}"), soft_wrap=True)
 
 
 @contextmanager
@@ -82,18 +85,26 @@ def _line(step: StepEvidence) -> Text:
     return Text.assemble(
         f"{step.at:6.1f} s  ",
         (f"{step.verdict.upper():<10}", _STYLES[step.verdict]),
-        printable(f"{step.name:<12} {what}: {'; '.join(parts)}"),
+        printable(f" {step.name:<12} {what}: {'; '.join(parts)}"),
     )
 
 
 def _reasons(evidence: Evidence) -> Iterator[str]:
-    """Why the verdict is not a pass."""
+    """Why the verdict is not a pass; what has one reason in one step is said once."""
     for step in evidence.steps:
         yield from (f"{step.name}: {problem}" for problem in step.problems)
+        found: dict[tuple[str, str], list[str]] = {}
         for service in step.services:
             for flow in service.flows:
                 if flow.verdict is not Verdict.PASS:
-                    yield f"{step.name}: {flow.flow}: {flow.reason}"
+                    alike = _NUMBERS.sub("#", flow.reason)
+                    found.setdefault(("", alike), []).append(f"{flow.flow}: {flow.reason}")
         for item in step.forbidden:
             if item.blocked is not True:
-                yield f"{step.name}: {item.kind}: {item.name} ({item.detail}): {item.reason}"
+                said = f"{item.name} ({item.detail}): {item.reason}"
+                found.setdefault((f"{item.kind}: ", item.reason), []).append(said)
+        for (kind, _), alike_ones in found.items():
+            more = len(alike_ones) - _SHOWN
+            yield from (f"{step.name}: {kind}{said}" for said in alike_ones[:_SHOWN])
+            if more > 0:
+                yield f"{step.name}: {kind}{more} more for the same reason: see the report"

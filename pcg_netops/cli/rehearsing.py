@@ -10,6 +10,7 @@ from pcg_netops.cli.speech import whoever_listens
 from pcg_netops.confined import require_inside
 from pcg_netops.cutover import rehearsal
 from pcg_netops.cutover.evidence import Verdict
+from pcg_netops.cutover.plan import Part
 from pcg_netops.errors import ExitCode, PcgError
 from pcg_netops.inventory.workspace import load_workspace
 from pcg_netops.lab.backends import Backend
@@ -23,7 +24,12 @@ _CODES = {
 
 
 def rehearse(
-    root: Path, cutover: str | None, build: Path | None, rate: int, backend: Backend
+    root: Path,
+    cutover: str | None,
+    build: Path | None,
+    rate: int,
+    backend: Backend,
+    part: Part,
 ) -> ExitCode:
     """Do it; the verdict as an exit code. Raises what the rehearsal and its report do."""
     workspace = load_workspace(root)
@@ -35,7 +41,9 @@ def rehearse(
     run_dir = new_run_folder(parent)
     whoever_listens()
     with terminal_progress() as shown:
-        evidence = rehearsal.rehearse(workspace, cutover, run_dir, shown.progress, rate, backend)
+        evidence = rehearsal.rehearse(
+            workspace, cutover, run_dir, shown.progress, rate, backend, part
+        )
         try:
             write_report(evidence, run_dir)
         except PcgError:  # a full disk: what was measured is told all the same

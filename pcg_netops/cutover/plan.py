@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from pcg_netops.cutover.evidence import StepKind
 from pcg_netops.design.steering import Stage
+from pcg_netops.errors import InputError
 from pcg_netops.model.cutover import Cutover
 from pcg_netops.model.device import Role
 from pcg_netops.model.network import Network
@@ -55,6 +56,45 @@ def steps(cutover: Cutover, stages: tuple[Stage, ...]) -> Iterator[Step]:
             )
             for again in stages[undone : index + 1]:
                 yield Step(f"{again.name} again", StepKind.REDO, again, again.title)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Which of the steps are wanted; without names, all. `only` one says more than `until`."""
+
+    only: str | None = None
+    until: str | None = None
+    fail_fast: bool = False  # whether a step that is not right ends it
+
+
+EVERYTHING = Part()
+
+
+def chosen(all_steps: list[Step], part: Part) -> list[Step]:
+    """The steps that a part has, the first of them a baseline.
+
+    Raises InputError for a step that there is not.
+    """
+    last = _position(all_steps, part.until, "--until") if part.until else len(all_steps) - 1
+    if part.only is None:
+        return all_steps[: last + 1]
+    at = _position(all_steps, part.only, "--only")
+    if at == 0:
+        return all_steps[:1]
+    # What comes back has to have failed.
+    first = at - 1 if all_steps[at].kind is StepKind.RECOVERY else at
+    before = all_steps[first - 1].stage
+    baseline = Step(before.name, StepKind.BASELINE, before, before.title)
+    return [baseline, *all_steps[first : at + 1]]
+
+
+def _position(all_steps: list[Step], name: str, option: str) -> int:
+    names = [step.name for step in all_steps]
+    if name not in names:
+        raise InputError(
+            f"no step '{name}'", place=option, remedy=f"choose one of: {', '.join(names)}"
+        )
+    return names.index(name)
 
 
 def on_backup(cutover: Cutover, stage: Stage) -> Stage:

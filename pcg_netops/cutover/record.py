@@ -105,6 +105,11 @@ def timeline(workspace: Workspace, probes: Probes, begun: float) -> Timeline:
     by_service: dict[str, list[Sequence[Bin]]] = {}
     for flow in flows(network, workspace.services):
         by_service.setdefault(flow.service, []).append(bins[flow.name])
+    exchanges = {
+        peer: network.exchange_of(gateway)
+        for peer in {peer for part in bins.values() for one in part for peer in one.peers}
+        if (gateway := gateway_seen(network, peer))
+    }
     first = min((part[0].start_ns for parts in by_service.values() for part in parts), default=0)
     return Timeline(
         bin_ms=BIN_MS,
@@ -114,17 +119,16 @@ def timeline(workspace: Workspace, probes: Probes, begun: float) -> Timeline:
                 service=service,
                 sent=tuple(sum(b.sent for b in slot) for slot in zip(*parts, strict=True)),
                 lost=tuple(sum(b.lost for b in slot) for slot in zip(*parts, strict=True)),
-                carrier=tuple(_carrier(network, slot) for slot in zip(*parts, strict=True)),
+                carrier=tuple(_carrier(exchanges, slot) for slot in zip(*parts, strict=True)),
             )
             for service, parts in by_service.items()
         ),
     )
 
 
-def _carrier(network: Network, slot: Sequence[Bin]) -> str:
+def _carrier(exchanges: Mapping[str, str], slot: Sequence[Bin]) -> str:
     """The exchange that most flows were seen on in a slice of time."""
-    gateways = (gateway_seen(network, peer) for part in slot for peer in part.peers)
-    seen = Counter(network.exchange_of(gateway) for gateway in gateways if gateway)
+    seen = Counter(exchanges[peer] for part in slot for peer in part.peers if peer in exchanges)
     return seen.most_common(1)[0][0] if seen else ""
 
 

@@ -26,7 +26,7 @@ from pcg_netops.cutover.evidence import (
 )
 from pcg_netops.cutover.forbidden import check_forbidden
 from pcg_netops.cutover.judge import Expectation, judge_services, not_right
-from pcg_netops.cutover.plan import Step, steps
+from pcg_netops.cutover.plan import EVERYTHING, Part, Step, chosen, steps
 from pcg_netops.cutover.record import (
     BIN_MS,
     describe_lab,
@@ -65,32 +65,37 @@ def rehearse(
     progress: Progress,
     udp_rate: int = ProbeSettings.udp_rate,
     backend: Backend = "netns",
+    part: Part = EVERYTHING,
 ) -> Evidence:
     """Rehearse a cutover and return what was measured; the lab is gone afterwards.
 
     Every device runs as its Linux stand-in, whatever its platform in production.
 
-    `udp_rate` is the packets/s of every UDP flow, 1 to 1000.
+    `udp_rate` is the packets/s of every UDP flow, 1 to 1000. A `part` proves a part: it is told as
+    incomplete.
 
     A rehearsal that is stopped (`Progress.stoppable`) is told as incomplete, with what it has
     measured, be that nothing.
 
-    Raises InputErrors when a device cannot be rendered for its own platform, EnvironmentLack or
-    LabError when the lab cannot run at all. Everything else that goes wrong is part of the
-    evidence.
+    Raises InputErrors when a device cannot be rendered for its own platform, InputError for a part
+    that there is not, EnvironmentLack or LabError when the lab cannot run at all. Everything else
+    that goes wrong is part of the evidence.
     """
     name, cutover = production.cutover(cutover_name)
     workspace = stand_ins(production)
     plan = stages(cutover, workspace.services)
+    every = list(steps(cutover, plan))
+    todo = chosen(every, part)
     for_production = not_run(production, workspace, plan)
-    settings = probe_settings(workspace, udp_rate)
     traffic = flows(workspace.network, workspace.services)
+    settings = probe_settings(workspace, traffic, udp_rate)
     started, begun = datetime.now(UTC), time.monotonic()
-    first, rendered = design(workspace, plan[0]), render_stage(workspace, plan[0])
+    begin = todo[0].stage
+    first, rendered = design(workspace, begin), render_stage(workspace, begin)
     run: Run | None = None
     done: list[StepEvidence] = []
     problems: list[str] = []
-    ran, boot_seconds, broken_off = {plan[0].name: rendered}, 0.0, Verdict.INCOMPLETE
+    ran, boot_seconds, broken_off = {begin.name: rendered}, 0.0, Verdict.INCOMPLETE
     measured = Timeline(bin_ms=BIN_MS, start_at=0.0, services=())
     held_up: tuple[StallEvidence, ...] = ()
     with ExitStack() as stack:
@@ -117,12 +122,15 @@ def rehearse(
                     injector=Injector(lab),
                     progress=progress,
                     started=begun,
-                    stage=plan[0],
+                    stage=begin,
                     since_ns=probes.mark(),
                     artifacts=ran,
                 )
                 stack.callback(run.pusher.close)
-                broken_off = _walk(run, list(steps(cutover, plan)), done, problems)
+                broken_off = _walk(run, todo, part, done, problems)
+                if todo != every:
+                    problems.append("a part was rehearsed, as asked: it proves that part alone")
+                    broken_off = worst([broken_off, Verdict.INCOMPLETE])
         except KeyboardInterrupt:
             if broken_off is Verdict.INCOMPLETE and not problems:
                 problems.append(f"{_STOPPED} after {len(done)} steps")
@@ -160,8 +168,12 @@ def rehearse(
     )
 
 
-def _walk(run: Run, todo: list[Step], done: list[StepEvidence], problems: list[str]) -> Verdict:
+def _walk(
+    run: Run, todo: list[Step], part: Part, done: list[StepEvidence], problems: list[str]
+) -> Verdict:
     """Do every step. One that breaks off ends the rehearsal: what follows would prove nothing.
+
+    So does a beginning that is not right: the same would be found wrong in every step.
 
     What is done and what went wrong are added to the lists as it happens. The verdict is of what
     broke off: PASS if nothing did.
@@ -171,12 +183,21 @@ def _walk(run: Run, todo: list[Step], done: list[StepEvidence], problems: list[s
             run.progress.say(f"{step.name}: {step.title}")
             done.append(_do(run, step))
             run.progress.step_done(done[-1])
+            left = todo[len(done) :]
+            wrong = done[-1].verdict is not Verdict.PASS
+            if left and wrong and (part.fail_fast or step.kind is StepKind.BASELINE):
+                problems.append(_not_rehearsed(left))
+                break
     except (Exception, KeyboardInterrupt) as error:
         if left := todo[len(done) :]:
             verdict, text = _broken_off(run, left[0], error)
-            problems += [text, f"not rehearsed: {', '.join(step.name for step in left)}"]
+            problems += [text, _not_rehearsed(left)]
             return verdict
     return Verdict.PASS
+
+
+def _not_rehearsed(left: list[Step]) -> str:
+    return f"not rehearsed: {', '.join(step.name for step in left)}"
 
 
 def _broken_off(run: Run, step: Step, error: BaseException) -> tuple[Verdict, str]:

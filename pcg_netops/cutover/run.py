@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
@@ -32,6 +32,11 @@ _BEFORE_FAULT_S = 0.6  # at the full rate, so that the fault meets a steady stre
 _FAST_LIMIT_MS = 500  # services that may be gone for less are probed at the full rate
 _FULL_RATE = 1000
 _FAST_CONNECT_MS = 10
+# What one probe takes of a processor, both ends and the way between them (docs/benchmarks.md), and
+# how much of one all of them may take: beyond it the prober holds itself up.
+_UDP_S = 120e-6
+_CONNECT_S = 300e-6
+_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -44,16 +49,44 @@ class Progress:
     stoppable: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
-def probe_settings(workspace: Workspace, udp_rate: int) -> ProbeSettings:
-    """Probes that can tell a tight limit from a miss."""
-    fast = [
-        name
-        for name, service in workspace.services.services.items()
-        if service.max_outage < _FAST_LIMIT_MS
-    ]
-    return ProbeSettings(
-        udp_rate=udp_rate, connect_intervals_ms=dict.fromkeys(fast, _FAST_CONNECT_MS)
+def probe_settings(workspace: Workspace, traffic: Sequence[Flow], udp_rate: int) -> ProbeSettings:
+    """Probes that can tell a tight limit from a miss, as often as the prober can send them all.
+
+    With many flows, those of services with time to spare are probed less often. How often each was
+    is in the evidence.
+    """
+    services = workspace.services.services
+    fast = [name for name, service in services.items() if service.max_outage < _FAST_LIMIT_MS]
+    plain = ProbeSettings(udp_rate=udp_rate)
+    tight = sum(_cost(flow, udp_rate, _FAST_CONNECT_MS) for flow in traffic if flow.service in fast)
+    others = sum(
+        _cost(flow, udp_rate, plain.connect_interval_ms)
+        for flow in traffic
+        if flow.service not in fast
     )
+    stretch = max(1.0, others / (_SHARE - tight)) if tight < _SHARE else others / _SHARE + 1
+    faster = max(1.0, tight / _SHARE)
+    rate = max(1, int(udp_rate / stretch))
+    return ProbeSettings(
+        udp_rate=rate,
+        rates=dict.fromkeys(fast, max(1, int(udp_rate / faster))),
+        connect_interval_ms=round(plain.connect_interval_ms * stretch),
+        connect_intervals_ms=dict.fromkeys(fast, round(_FAST_CONNECT_MS * faster)),
+        session_interval_ms=min(1000, round(plain.session_interval_ms * stretch)),
+    )
+
+
+def _cost(flow: Flow, udp_rate: int, connect_ms: int) -> float:
+    """The share of a processor that a flow's probes take."""
+    if flow.protocol is Protocol.UDP:
+        return udp_rate * _UDP_S
+    return 1000 / connect_ms * _CONNECT_S
+
+
+def full_rate(traffic: Sequence[Flow], fast: Collection[str]) -> int:
+    """Packets/s of each UDP flow of the fast services while something fails."""
+    flows = sum(flow.service in fast and flow.protocol is Protocol.UDP for flow in traffic)
+    return min(_FULL_RATE, int(_SHARE / _UDP_S / flows)) if flows else _FULL_RATE
 
 
 @dataclass
@@ -100,7 +133,7 @@ class Run:
     def cut_power(self) -> None:
         """Cut the power of every gateway of the new exchange, at one instant."""
         wait_watched(self.lab, self.designed(self.stage))
-        self._probe_fast_services(_FULL_RATE)
+        self._probe_fast_services(full_rate(self.flows, self.settings.connect_intervals_ms))
         time.sleep(_BEFORE_FAULT_S)
         gateways = self.workspace.network.exchanges[self.cutover.to_exchange].gateways
         self.pusher.forget(gateways)
@@ -118,7 +151,7 @@ class Run:
         seconds = self.push(held)
         self.lab.power_on(self.workspace.network.exchanges[self.cutover.to_exchange].gateways)
         wait_converged(self.lab, self.designed(held))
-        self._probe_fast_services(self.settings.udp_rate)
+        self._probe_fast_services(None)
         return round(seconds + self.push(stage), 2)
 
     def settle(self, stage: Stage, since_ns: int) -> tuple[float | None, dict[str, str]]:
@@ -151,9 +184,13 @@ class Run:
             for diff in diff_artifacts(self.rendered(before), new)
         )
 
-    def _probe_fast_services(self, rate: int) -> None:
-        """Set the UDP rate of the services with the tightest limits; their TCP is always fast."""
+    def _probe_fast_services(self, rate: int | None) -> None:
+        """Set the UDP rate of the services with the tightest limits; None is their usual one.
+
+        Their TCP is always fast.
+        """
         for name in self.settings.connect_intervals_ms:
             traffic = self.workspace.services.services[name].traffic
             if any(kind.protocol is Protocol.UDP for kind in traffic):
-                self.probes.set_rate(name, rate)
+                usual = self.settings.rates.get(name, self.settings.udp_rate)
+                self.probes.set_rate(name, rate or usual)

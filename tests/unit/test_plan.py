@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from pcg_netops.cutover.evidence import StepKind
-from pcg_netops.cutover.plan import Step, on_backup, steps, waves
+from pcg_netops.cutover.plan import Part, Step, chosen, on_backup, steps, waves
 from pcg_netops.design.steering import Stage, stages
+from pcg_netops.errors import InputError
 from pcg_netops.inventory.workspace import Workspace, load_workspace
 from pcg_netops.model.cutover import Cutover
 from tests.conftest import REPOSITORY, SMALL
@@ -137,3 +138,29 @@ def test_every_changed_device_is_in_exactly_one_wave() -> None:
             name for wave in waves(workspace.network, before, after, everything) for name in wave
         ]
         assert sorted(found) == sorted(everything)
+
+
+def test_a_part_begins_with_the_state_before_it() -> None:
+    everything = _steps(SMALL)
+    assert chosen(everything, Part()) == everything
+    assert [s.name for s in chosen(everything, Part(until="build"))] == ["before", "build"]
+    assert _told(chosen(everything, Part(only="move"))) == [
+        ("build", StepKind.BASELINE, "build"),
+        ("move", StepKind.MOVE, "move"),
+    ]
+    assert _told(chosen(everything, Part(only="before"))) == _told(everything[:1])
+
+
+def test_what_comes_back_has_failed_before() -> None:
+    assert _told(chosen(_steps(SMALL), Part(only="move recovery"))) == [
+        ("move", StepKind.BASELINE, "move"),
+        ("move failure", StepKind.FAILURE, "move on legacy"),
+        ("move recovery", StepKind.RECOVERY, "move"),
+    ]
+
+
+@pytest.mark.parametrize("part", [Part(only="mvoe"), Part(until="mvoe")])
+def test_a_part_that_there_is_not_is_refused_with_those_that_there_are(part: Part) -> None:
+    with pytest.raises(InputError, match="no step 'mvoe'") as refused:
+        chosen(_steps(SMALL), part)
+    assert "move recovery" in refused.value.remedy
