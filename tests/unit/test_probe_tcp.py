@@ -13,7 +13,7 @@ import pytest
 
 from pcg_netops.probes.echo import Files
 from pcg_netops.probes.record import Record
-from pcg_netops.probes.schedule import Schedule
+from pcg_netops.probes.schedule import Schedule, now_ns
 from pcg_netops.probes.session import Life, SessionClient
 from pcg_netops.probes.tcp import Attempt
 
@@ -44,7 +44,7 @@ def refused() -> Iterator[socket.socket]:
 
 def attempted(sock: socket.socket) -> Record:
     record = Record()
-    sequence = record.add(1)
+    sequence = record.add(now_ns())
 
     async def attempt() -> None:
         Attempt(sock, b"a packet", sequence, record, 0, Files(10))
