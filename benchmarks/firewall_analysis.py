@@ -20,7 +20,7 @@ from time import perf_counter
 
 from pcg_netops.audit.hardening.firewall_analysis import analyse
 from pcg_netops.audit.hardening.regions import Box, Space
-from pcg_netops.model.device import ANY, Action, FilterRule, Ports
+from pcg_netops.model.firewall import ANY, Action, FilterRule, Ports
 
 _INTERFACES = tuple(f"eth{number}" for number in range(1, 9))
 _FLOOR_RULES = 1_000

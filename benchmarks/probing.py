@@ -17,7 +17,8 @@ from pcg_netops.design.devices import design
 from pcg_netops.design.flows import flows
 from pcg_netops.design.steering import stages
 from pcg_netops.inventory.workspace import load_workspace
-from pcg_netops.probes.engine import Probes, ProbeSettings
+from pcg_netops.probes.engine import Probes
+from pcg_netops.probes.settings import ProbeSettings
 from pcg_netops.push.practice import stand_ins
 from pcg_netops.render import render_stage
 

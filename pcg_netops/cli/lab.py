@@ -127,13 +127,13 @@ def down(
     every: Annotated[bool, typer.Option("--all", help="End every lab of this user.")] = False,
 ) -> None:
     """End a lab; nothing of it stays."""
-    from pcg_netops.lab.background import folders as home
+    from pcg_netops.lab.background import folders
     from pcg_netops.lab.background.client import RunningLab
 
     whoever_listens()
     if every and lab:
         raise InputError("name a lab or give --all, not both")
-    labs = [RunningLab(record) for record in home.running()] if every else [_find(lab)]
+    labs = [RunningLab(record) for record in folders.running()] if every else [_find(lab)]
     for found in labs:
         found.down()
         say(f"lab {found.record.name} is down")
@@ -143,10 +143,10 @@ def down(
 def status(lab: LabArgument = None, form: FormatOption = "table") -> None:
     """Show the running labs, or one lab's nodes: power, daemons, sessions."""
     from pcg_netops.cli.lab_view import show_labs, show_nodes
-    from pcg_netops.lab.background import folders as home
+    from pcg_netops.lab.background import folders
 
-    if lab is None and len(home.running()) != 1:
-        show_labs(home.running(), form)
+    if lab is None and len(folders.running()) != 1:
+        show_labs(folders.running(), form)
     else:
         show_nodes(_find(lab), form)
 
@@ -158,10 +158,10 @@ def inspect(
 ) -> None:
     """Show the nodes of running labs as `containerlab inspect` does."""
     from pcg_netops.cli.lab_view import show_inspection
-    from pcg_netops.lab.background import folders as home
+    from pcg_netops.lab.background import folders
     from pcg_netops.lab.background.client import RunningLab
 
-    labs = [_find(lab)] if lab else [RunningLab(record) for record in home.running()]
+    labs = [_find(lab)] if lab else [RunningLab(record) for record in folders.running()]
     show_inspection(labs, form)
 
 
@@ -242,12 +242,12 @@ def graph(
 ) -> None:
     """Draw a running lab, or a topology file that does not run."""
     from pcg_netops.files import write_output
-    from pcg_netops.lab.background import folders as home
+    from pcg_netops.lab.background import folders
     from pcg_netops.lab.observe.drawing import draw
     from pcg_netops.lab.topology.file import load
 
     path = Path(lab) if lab else None
-    running = [record.name for record in home.running()]
+    running = [record.name for record in folders.running()]
     if path and path.is_file():
         topology = load(path, trusted=trust)
     elif lab in running or (lab is None and running):

@@ -45,8 +45,9 @@ from pcg_netops.design.steering import stages
 from pcg_netops.errors import LabError, PcgError, PushError
 from pcg_netops.inventory.workspace import Workspace
 from pcg_netops.lab.backends import Backend
-from pcg_netops.probes.engine import Probes, ProbeSettings
+from pcg_netops.probes.engine import Probes
 from pcg_netops.probes.injection import Injector
+from pcg_netops.probes.settings import ProbeSettings
 from pcg_netops.push.practice import stand_ins
 from pcg_netops.push.watcher import STOPPED
 from pcg_netops.render import render_stage

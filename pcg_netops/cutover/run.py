@@ -20,8 +20,9 @@ from pcg_netops.lab.controller import OwnedLab
 from pcg_netops.model.cutover import Cutover
 from pcg_netops.model.device import Device
 from pcg_netops.model.flow import Flow, Protocol
-from pcg_netops.probes.engine import Probes, ProbeSettings
+from pcg_netops.probes.engine import Probes
 from pcg_netops.probes.injection import Injector
+from pcg_netops.probes.settings import ProbeSettings
 from pcg_netops.push.runner import Pusher
 from pcg_netops.render import Artifacts, render_stage
 

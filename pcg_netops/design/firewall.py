@@ -15,14 +15,14 @@ from pcg_netops.design.addressing import INSIDE, Addressing
 from pcg_netops.design.index import Index
 from pcg_netops.design.steering import Stage
 from pcg_netops.design.tunnels import passage
-from pcg_netops.model.device import (
+from pcg_netops.model.device import Role
+from pcg_netops.model.firewall import (
     ANY,
     Action,
     DestinationNat,
     FilterRule,
     Firewall,
     Interfaces,
-    Role,
     SourceNat,
 )
 from pcg_netops.model.network import Network

@@ -13,7 +13,8 @@ from dataclasses import replace
 from pcg_netops.design.communities import DOMAINS, DRAINED, EXCHANGES, exchange_tag, side_tag
 from pcg_netops.design.intent import Intent, prefix_list
 from pcg_netops.design.steering import gateway_order
-from pcg_netops.model.device import GRACEFUL_SHUTDOWN, Action, PolicyEntry, PrefixList, Role
+from pcg_netops.model.device import GRACEFUL_SHUTDOWN, PolicyEntry, PrefixList, Role
+from pcg_netops.model.firewall import Action
 
 _BEST_PREFERENCE = 400
 _PREFERENCE_STEP = 100

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 
-from pcg_netops.model.device import Action, BgpSession, Device, PolicyEntry, RoutingPolicy
+from pcg_netops.model.device import BgpSession, Device, PolicyEntry, RoutingPolicy
+from pcg_netops.model.firewall import Action
 
 
 @dataclass(frozen=True)

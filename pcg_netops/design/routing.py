@@ -11,14 +11,7 @@ from pcg_netops.design.communities import community_lists
 from pcg_netops.design.intent import Intent
 from pcg_netops.design.policies import Step, drained, draining, policies
 from pcg_netops.design.steering import linked
-from pcg_netops.model.device import (
-    Bgp,
-    BgpSession,
-    CommunityList,
-    PrefixList,
-    Role,
-    RoutingPolicy,
-)
+from pcg_netops.model.device import Bgp, BgpSession, CommunityList, PrefixList, Role, RoutingPolicy
 from pcg_netops.model.network import Network
 
 _PREFIX_HEADROOM = 2  # maximum-prefix: at least this many times what the policy can let in

@@ -11,7 +11,8 @@ from ipaddress import IPv4Network
 
 from pcg_netops.design.addressing import Addressing
 from pcg_netops.design.index import Index
-from pcg_netops.model.device import ANY, Action, FilterRule, Role
+from pcg_netops.model.device import Role
+from pcg_netops.model.firewall import ANY, Action, FilterRule
 from pcg_netops.model.network import Network, Profile
 
 _DOCUMENTATION = ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24")  # RFC 5737

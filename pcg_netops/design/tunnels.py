@@ -12,7 +12,8 @@ from ipaddress import IPv4Network
 
 from pcg_netops.design.addressing import Addressing
 from pcg_netops.design.spoofing import Behind
-from pcg_netops.model.device import ANY, Action, FilterRule, Interfaces, Ports, StaticRoute, Tunnel
+from pcg_netops.model.device import StaticRoute, Tunnel
+from pcg_netops.model.firewall import ANY, Action, FilterRule, Interfaces, Ports
 from pcg_netops.model.network import Link, Network
 
 # IKE, IKE behind address translation (RFC 3947), ESP (RFC 4303).

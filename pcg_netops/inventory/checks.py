@@ -15,7 +15,7 @@ from pcg_netops.inventory.cutover_checks import check_cutover
 from pcg_netops.inventory.network_checks import check_network
 from pcg_netops.inventory.yamlfile import YamlFile
 from pcg_netops.model.cutover import Cutover
-from pcg_netops.model.device import Ports
+from pcg_netops.model.firewall import Ports
 from pcg_netops.model.flow import Protocol
 from pcg_netops.model.hosts import Entry
 from pcg_netops.model.network import Network

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from pcg_netops.model.base import Address, Milliseconds, Model, Name, Names, Prefix, Sessions, Text
-from pcg_netops.model.device import Ports
+from pcg_netops.model.firewall import Ports
 from pcg_netops.model.flow import Protocol
 
 

@@ -159,9 +159,9 @@ def _state(root: Path) -> object:
 
 def _labs() -> object:
     """What tells the labs that are up from those that were."""
-    from pcg_netops.lab.background import folders as home
+    from pcg_netops.lab.background import folders
 
-    return [(record.name, record.started) for record in home.running()]
+    return [(record.name, record.started) for record in folders.running()]
 
 
 def told(function: Function) -> Function:

@@ -6,12 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
-from pcg_netops.model.device import (
-    TUNNEL_INTERFACE,
-    AuthenticationMethod,
-    Device,
-    Interface,
-)
+from pcg_netops.model.device import TUNNEL_INTERFACE, AuthenticationMethod, Device, Interface
 from pcg_netops.model.secret import Secret
 
 AO = AuthenticationMethod.AO

@@ -10,10 +10,10 @@ from pcg_netops.model.device import (
     AaaProtocol,
     AuthenticationMethod,
     Device,
-    Firewall,
     Management,
     PolicyEntry,
 )
+from pcg_netops.model.firewall import Firewall
 
 
 class Feature(StrEnum):

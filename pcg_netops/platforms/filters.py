@@ -13,17 +13,8 @@ from functools import lru_cache
 from ipaddress import IPv4Network
 from itertools import product
 
-from pcg_netops.model.device import (
-    ANY,
-    Action,
-    Device,
-    FilterRule,
-    Firewall,
-    Interface,
-    Interfaces,
-    Ports,
-    Prefixes,
-)
+from pcg_netops.model.device import Device, Interface
+from pcg_netops.model.firewall import ANY, Action, FilterRule, Firewall, Interfaces, Ports, Prefixes
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ import hashlib
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
 
-from pcg_netops.model.device import Action, Device
+from pcg_netops.model.device import Device
+from pcg_netops.model.firewall import Action
 from pcg_netops.platforms.addresses import (
     key_chains,
     numbered,

@@ -12,15 +12,8 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network
 from itertools import product
 
-from pcg_netops.model.device import (
-    AaaProtocol,
-    DestinationNat,
-    Device,
-    FilterRule,
-    Firewall,
-    Prefixes,
-    SourceNat,
-)
+from pcg_netops.model.device import AaaProtocol, Device
+from pcg_netops.model.firewall import DestinationNat, FilterRule, Firewall, Prefixes, SourceNat
 from pcg_netops.platforms.addresses import (
     key_chains,
     numbered,

@@ -4,8 +4,8 @@ A line for each service makes a ruleset that grows with them, until the kernel t
 one transaction has to fit into the send buffer of a netlink socket (`net.core.wmem_default`), which
 nobody in a user namespace can enlarge. So rules that differ in the service alone are one rule with
 a set of (source, destination, protocol, ports), or without the sources, where many have them in
-common. Whose each element is stands beside it in the file alone:
-in the kernel it would take a third of the room.
+common. Whose each element is stands beside it in the file alone: in the kernel it would take a
+third of the room.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from ipaddress import IPv4Address, IPv4Network
 from itertools import groupby, product
 from typing import NamedTuple
 
-from pcg_netops.model.device import (
+from pcg_netops.model.device import Device
+from pcg_netops.model.firewall import (
     Action,
     DestinationNat,
-    Device,
     FilterRule,
     Interfaces,
     Ports,

@@ -6,18 +6,17 @@ The traffic itself is made by `worker`, a process of its own inside the lab; thi
 from __future__ import annotations
 
 import json
-import resource
 import socket
 import threading
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from pcg_netops.errors import EnvironmentLack, InputError, LabError
+from pcg_netops.errors import InputError, LabError
 from pcg_netops.model import flow as model
 from pcg_netops.probes import analysis
 from pcg_netops.probes.analysis import Sample
@@ -32,7 +31,8 @@ from pcg_netops.probes.results import (
     Stall,
     Usage,
 )
-from pcg_netops.probes.wire import MAX_RATE, Columns, Spec, most_files
+from pcg_netops.probes.settings import ProbeSettings, interval_of, require_files, spec_of
+from pcg_netops.probes.wire import Columns, Spec
 
 MS = 1_000_000
 S = 1_000_000_000
@@ -47,37 +47,6 @@ class StartsHelpers(Protocol):
     """What probes need of a lab: see `lab.protocol.Lab.helper`."""
 
     def helper(self, module: str) -> socket.socket: ...
-
-
-@dataclass(frozen=True)
-class ProbeSettings:
-    """How probes are sent. Raises InputError for values that would not measure what they claim."""
-
-    udp_rate: int = 100  # packets per second of each UDP flow
-    rates: Mapping[str, int] = field(default_factory=dict)  # the same, for single services
-    udp_deadline_ms: int = 1000
-    connect_interval_ms: int = 50
-    connect_intervals_ms: Mapping[str, int] = field(default_factory=dict)  # for single services
-    connect_deadline_ms: int = 800
-    session_interval_ms: int = 100
-    session_dead_ms: int = 3000
-
-    def __post_init__(self) -> None:
-        for rate in (self.udp_rate, *self.rates.values()):
-            _interval_ns(rate)
-        if not 0 < self.connect_deadline_ms < 1000:
-            raise InputError(
-                f"connect_deadline_ms is {self.connect_deadline_ms}",
-                place="probe settings",
-                remedy="choose 1 to 999: after 1000 ms the kernel repeats a lost SYN",
-            )
-        for name in ("udp_deadline_ms", "connect_interval_ms", "session_interval_ms"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 1", place="probe settings")
-        if self.session_dead_ms <= self.session_interval_ms:
-            raise InputError(
-                "session_dead_ms must be more than session_interval_ms", place="probe settings"
-            )
 
 
 class Probes:
@@ -117,7 +86,7 @@ class Probes:
 
         Raises EnvironmentLack where the worker might run out of files before it ends.
         """
-        _require_files(self._specs)
+        require_files(self._specs)
         self._socket = self._lab.helper(WORKER)
         self._socket.settimeout(ANSWER_S)
         self._stream = self._socket.makefile("rwb")
@@ -165,7 +134,7 @@ class Probes:
 
     def set_rate(self, service: str, packets_per_second: int) -> None:
         """Change the rate of a service's UDP flows. Raises InputError if it has none."""
-        interval = _interval_ns(packets_per_second)
+        interval = interval_of(packets_per_second)
         reply, _ = self._ask({"op": "rate", "service": service, "interval_ns": interval})
         if not reply["flows"]:
             raise InputError(f"service {service} has no UDP flow whose rate could be set")
@@ -325,48 +294,4 @@ def _session(life: Mapping[str, Any]) -> Session:
         peer=life["peer"],
         lost_ns=life["lost"],
         how=SessionEnd(life["how"]),
-    )
-
-
-def _require_files(specs: Sequence[Spec]) -> None:
-    """A worker that ran out of files would end in the middle, when most is lost on the network."""
-    needed = most_files(specs)
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if most != resource.RLIM_INFINITY and needed > most:
-        raise EnvironmentLack(
-            f"probes of {len(specs)} flows can need {needed} files at once, and this machine lets"
-            f" a process open {most}",
-            remedy=f"raise the limit: ulimit -Hn {needed}, or LimitNOFILE= of its service",
-        )
-
-
-def _interval_ns(rate: int) -> int:
-    if not 1 <= rate <= MAX_RATE:
-        raise InputError(
-            f"a rate of {rate} packets/s cannot be sent",
-            place="probe settings",
-            remedy=f"choose 1 to {MAX_RATE}",
-        )
-    return S // rate
-
-
-def spec_of(flow: model.Flow, settings: ProbeSettings) -> Spec:
-    """A flow as the worker is asked for it."""
-    udp = flow.protocol == model.Protocol.UDP
-    rate = settings.rates.get(flow.service, settings.udp_rate)
-    connect_ms = settings.connect_intervals_ms.get(flow.service, settings.connect_interval_ms)
-    return Spec(
-        name=flow.name,
-        service=flow.service,
-        protocol=flow.protocol.value,
-        client=flow.client,
-        source=str(flow.source),
-        target=str(flow.target),
-        port=flow.port,
-        server=flow.server,
-        server_address=str(flow.server_address),
-        interval_ns=_interval_ns(rate) if udp else connect_ms * MS,
-        deadline_ns=(settings.udp_deadline_ms if udp else settings.connect_deadline_ms) * MS,
-        session_interval_ns=settings.session_interval_ms * MS,
-        session_dead_ns=settings.session_dead_ms * MS,
     )

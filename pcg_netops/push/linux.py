@@ -36,7 +36,7 @@ from pcg_netops.render import Artifact
 _PRINTED = re.compile(r"pcg-began:\r?\n(.*?)\r?\n?pcg-ended:(\d+)\r?\n", re.DOTALL)
 _PATIENCE_S = 30.0  # for a command whose work does not grow
 _LETTERS_A_SECOND = 5_000  # of a file; a router with two slow cores compares five times as many
-_PROGRAMS = "nft setsid unshare python3 /usr/lib/frr/frr-reload.py"
+_PROGRAMS = "nft awk mktemp setsid unshare python3 /usr/lib/frr/frr-reload.py"
 # "FRRouting 8.4.4 (name)", then KiB available under a heading, then seconds since 1970
 _FACTS = re.compile(r"FRRouting (\S+).*Avail\s+((?:\d+\s+)+)(\d+)$", re.DOTALL)
 

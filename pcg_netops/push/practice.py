@@ -20,7 +20,7 @@ from pcg_netops.errors import EnvironmentLack, InputError
 from pcg_netops.files import write_private
 from pcg_netops.inventory.nornir import Extras
 from pcg_netops.inventory.workspace import Workspace
-from pcg_netops.lab.background import folders as home
+from pcg_netops.lab.background import folders
 from pcg_netops.lab.background.client import RunningLab
 from pcg_netops.lab.controller import USERNAME
 from pcg_netops.push.secrets import Secrets
@@ -72,7 +72,7 @@ class Practice:
     @property
     def extras(self) -> Extras:
         """What connections to the nodes need (`push.connection`)."""
-        key = (self.lab.folder / home.KEY).read_text(encoding="utf-8")
+        key = (self.lab.folder / folders.KEY).read_text(encoding="utf-8")
 
         def extras(name: str) -> dict[str, Any]:
             return {
@@ -101,7 +101,7 @@ class Practice:
 def practice(workspace: Workspace) -> Practice:
     """The lab of a workspace's network. Raises EnvironmentLack if none is up."""
     name = workspace.network.name
-    found = next((record for record in home.running() if record.name == name), None)
+    found = next((record for record in folders.running() if record.name == name), None)
     if found is None:
         raise EnvironmentLack(
             f"no lab of the network '{name}' is up",

@@ -177,6 +177,23 @@ def test_a_helper_enters_the_network_of_a_node(lab: NetnsLab) -> None:
     _wait_for_processes(lab, _PROCESSES)
 
 
+def test_a_ruleset_that_is_too_large_for_the_machine_is_told_with_what_to_do(
+    tmp_path: Path,
+) -> None:
+    topology = ring(tmp_path, 2)
+    elements = ", ".join(f"10.{n // 256}.{n % 256}.0/24 . tcp . 443" for n in range(40_000))
+    (tmp_path / "startup/r1/nftables.conf").write_text(
+        "flush ruleset\ntable inet t { set s { type ipv4_addr . inet_proto . inet_service;"
+        f" flags interval; elements = {{ {elements} }}\n }}\n }}\n"
+    )
+    with (
+        pytest.raises(LabError, match=r"(?s)^r1: did not start:.*Message too long") as refused,
+        NetnsLab.up(topology, tmp_path, tmp_path / "run"),
+    ):
+        pass
+    assert "sysctl -w net.core.wmem_default=" in refused.value.remedy
+
+
 def test_a_helper_that_does_not_start_is_an_error_with_its_last_words(lab: NetnsLab) -> None:
     with pytest.raises(LabError, match=r"(?s)^tests\.lab\.absent: did not start:.*No module named"):
         lab.helper("tests.lab.absent")

@@ -18,9 +18,10 @@ from pcg_netops.errors import EnvironmentLack, LabError
 from pcg_netops.lab.embedded.lab import NetnsLab
 from pcg_netops.lab.topology.definitions import Topology
 from pcg_netops.model.flow import Flow, Protocol
-from pcg_netops.probes.engine import Probes, ProbeSettings, spec_of
+from pcg_netops.probes.engine import Probes
 from pcg_netops.probes.injection import Injection, Injector
 from pcg_netops.probes.results import FlowResult, SessionEnd, Stall
+from pcg_netops.probes.settings import ProbeSettings, spec_of
 from pcg_netops.probes.wire import most_files
 
 pytestmark = pytest.mark.lab

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pcg_netops.audit.hardening.firewall_analysis import Kind, Passage, analyse
-from pcg_netops.model.device import ANY, Action, FilterRule, Ports, Prefixes
+from pcg_netops.model.firewall import ANY, Action, FilterRule, Ports, Prefixes
 
 PERMIT, DENY = Action.PERMIT, Action.DENY
 # A universe small enough to try every packet: 2 interfaces, 4 addresses and one that stands for all

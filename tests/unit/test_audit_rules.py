@@ -21,7 +21,8 @@ from pcg_netops.audit.hardening.spelling import Spelling, TextRule
 from pcg_netops.design.devices import design
 from pcg_netops.design.steering import stages
 from pcg_netops.inventory.workspace import Workspace, load_workspace
-from pcg_netops.model.device import ANY, Action, Device, FilterRule, Firewall, Ports, Role
+from pcg_netops.model.device import Device, Role
+from pcg_netops.model.firewall import ANY, Action, FilterRule, Firewall, Ports
 from pcg_netops.platforms import PLATFORMS
 from pcg_netops.render import render_stage
 from tests.conftest import SMALL

@@ -15,7 +15,8 @@ from pcg_netops.design.steering import stages
 from pcg_netops.inventory.compose import compose
 from pcg_netops.inventory.workspace import load_workspace
 from pcg_netops.model.cutover import Cutover
-from pcg_netops.model.device import Device, FilterRule, Role
+from pcg_netops.model.device import Device, Role
+from pcg_netops.model.firewall import FilterRule
 from pcg_netops.model.hosts import Entry
 from pcg_netops.model.services import Services
 from tests.conftest import COUNTY, REPOSITORY, Pcg

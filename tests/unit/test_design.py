@@ -16,16 +16,8 @@ from pcg_netops.design.reachability import known_prefixes
 from pcg_netops.design.spoofing import bogons
 from pcg_netops.design.steering import Stage, stages
 from pcg_netops.inventory.workspace import Workspace, load_workspace
-from pcg_netops.model.device import (
-    GRACEFUL_SHUTDOWN,
-    Action,
-    Bgp,
-    Device,
-    Firewall,
-    Interface,
-    Role,
-    RoutingPolicy,
-)
+from pcg_netops.model.device import GRACEFUL_SHUTDOWN, Bgp, Device, Interface, Role, RoutingPolicy
+from pcg_netops.model.firewall import Action, Firewall
 from pcg_netops.model.network import Profile
 from tests.conftest import COUNTY, REPOSITORY, SMALL
 

@@ -24,7 +24,7 @@ from pcg_netops.inventory.importing import Target
 from pcg_netops.inventory.register import COLUMNS, Register, known_columns, read_register
 from pcg_netops.inventory.table import read_table
 from pcg_netops.inventory.workspace import load_workspace
-from pcg_netops.model.device import Ports
+from pcg_netops.model.firewall import Ports
 from pcg_netops.model.flow import Protocol
 from pcg_netops.model.services import Direction, Published, Service, Services, Traffic
 from tests.conftest import REPOSITORY, Done, Pcg

@@ -17,7 +17,8 @@ from pcg_netops.design.flows import flows, intended_gateway
 from pcg_netops.design.reachability import known_prefixes
 from pcg_netops.design.steering import Stage, linked, stages
 from pcg_netops.inventory.workspace import Workspace, load_workspace
-from pcg_netops.model.device import Action, Device, Firewall, Role
+from pcg_netops.model.device import Device, Role
+from pcg_netops.model.firewall import Action, Firewall
 from tests.conftest import Pcg
 from tests.organisations import make, write
 from tests.unit.meaning.expected import facts_of

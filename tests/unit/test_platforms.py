@@ -16,23 +16,18 @@ from pcg_netops.design.steering import stages
 from pcg_netops.errors import InputErrors, PushError
 from pcg_netops.inventory.workspace import Workspace, load_workspace
 from pcg_netops.model.device import (
-    ANY,
     Aaa,
     AaaProtocol,
-    Action,
     Authentication,
     AuthenticationMethod,
     Bfd,
     Device,
-    FilterRule,
-    Firewall,
     LocalUser,
     Management,
-    Ports,
     PrefixEntry,
     PrefixList,
-    SourceNat,
 )
+from pcg_netops.model.firewall import ANY, Action, FilterRule, Firewall, Ports, SourceNat
 from pcg_netops.model.secret import Secret
 from pcg_netops.platforms import PLATFORMS
 from pcg_netops.platforms.features import Feature
@@ -180,6 +175,27 @@ _WIDE = SourceNat(
     Ports(9000, 9010),
     IPv4Network("10.20.0.16/28"),
 )
+
+
+@pytest.mark.parametrize("platform", ["iosxe", "junos", "linux"])
+def test_a_filter_without_a_rule_that_denies_by_default_lets_nothing_pass(platform: str) -> None:
+    edge = _firewall(rules=(), default=Action.DENY)(device("hq-border"))
+    said = differences(
+        facts_of(slow_enough(edge, platform)), READERS[platform](rendered(edge, platform))
+    )
+    assert not said
+
+
+def test_a_rule_that_names_nothing_cannot_be_made() -> None:
+    """An empty tuple once meant everything, and an edge dropped all that its own site sent."""
+    with pytest.raises(ValueError, match="names no from_interfaces"):
+        replace(_EDGE_RULE, from_interfaces=())
+    with pytest.raises(ValueError, match="names no to_interfaces"):
+        replace(_EDGE_RULE, to_interfaces=())
+    with pytest.raises(ValueError, match="names no sources"):
+        replace(_EDGE_RULE, sources=())
+    anything = replace(_EDGE_RULE, from_interfaces=ANY, to_interfaces=ANY, sources=ANY)
+    assert anything.from_interfaces is anything.sources is ANY
 
 
 def test_a_translation_for_more_prefixes_than_a_rule_takes_is_several_rules() -> None:

@@ -14,8 +14,9 @@ import pytest
 
 from pcg_netops.errors import InputError, LabError
 from pcg_netops.model.flow import Flow, Protocol
-from pcg_netops.probes.engine import Probes, ProbeSettings
+from pcg_netops.probes.engine import Probes
 from pcg_netops.probes.results import Kind, SessionEnd
+from pcg_netops.probes.settings import ProbeSettings
 
 
 class Loopback:

@@ -14,15 +14,8 @@ from hypothesis import strategies as st
 from pcg_netops.design.devices import design
 from pcg_netops.design.steering import stages
 from pcg_netops.inventory.workspace import load_workspace
-from pcg_netops.model.device import (
-    ANY,
-    Action,
-    Device,
-    FilterRule,
-    Firewall,
-    Ports,
-    SourceNat,
-)
+from pcg_netops.model.device import Device
+from pcg_netops.model.firewall import ANY, Action, FilterRule, Firewall, Ports, SourceNat
 from pcg_netops.platforms.rulesets import Line, Ruleset, ruleset
 from tests.conftest import SMALL
 

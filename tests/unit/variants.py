@@ -13,17 +13,8 @@ from hypothesis import strategies as st
 from pcg_netops.design.devices import design
 from pcg_netops.design.steering import stages
 from pcg_netops.inventory.workspace import load_workspace
-from pcg_netops.model.device import (
-    Action,
-    Bgp,
-    Device,
-    FilterRule,
-    Firewall,
-    PolicyEntry,
-    Ports,
-    PrefixList,
-    RoutingPolicy,
-)
+from pcg_netops.model.device import Bgp, Device, PolicyEntry, PrefixList, RoutingPolicy
+from pcg_netops.model.firewall import Action, FilterRule, Firewall, Ports
 from tests.conftest import SMALL
 
 STATELESS, STATEFUL = "hq-border", "hospital"

@@ -16,7 +16,8 @@ from pcg_netops.audit.hardening.firewall_analysis import Kind, Passage, Verdict,
 from pcg_netops.audit.hardening.intent import Intent
 from pcg_netops.design.addressing import INSIDE
 from pcg_netops.inventory.workspace import Workspace
-from pcg_netops.model.device import ANY, Action, Device, FilterRule, Role
+from pcg_netops.model.device import Device, Role
+from pcg_netops.model.firewall import ANY, Action, FilterRule
 from pcg_netops.model.network import Profile
 
 

@@ -22,7 +22,7 @@ from ipaddress import IPv4Network
 from itertools import islice, product
 
 from pcg_netops.audit.hardening.regions import Bits, Box, Index, Space, common, members
-from pcg_netops.model.device import ANY, Action, FilterRule
+from pcg_netops.model.firewall import ANY, Action, FilterRule
 
 _MOST_OTHERS = 3  # that a verdict names
 

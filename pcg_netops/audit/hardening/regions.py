@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import product
 
-from pcg_netops.model.device import ANY, FilterRule, Interfaces, Prefixes
+from pcg_netops.model.firewall import ANY, FilterRule, Interfaces, Prefixes
 
 Interval = tuple[int, int]  # both ends belong to it
 Box = tuple[Interval, Interval, Interval, Interval, Interval]

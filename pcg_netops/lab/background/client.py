@@ -9,7 +9,7 @@ import socket as sockets
 from pathlib import Path
 
 from pcg_netops.errors import InputError, LabError, PcgError
-from pcg_netops.lab.background import folders as home
+from pcg_netops.lab.background import folders
 from pcg_netops.lab.background.folders import KNOWN_HOSTS, LOG, SOCKET
 from pcg_netops.lab.embedded.calls import Calls
 
@@ -19,9 +19,9 @@ _END_PATIENCE_S = {"netns": 10.0, "containerlab": 150.0}
 class RunningLab(Calls):
     """A lab (`Lab`) that somebody else started. Its methods may be called from any thread."""
 
-    def __init__(self, record: home.Record) -> None:
+    def __init__(self, record: folders.Record) -> None:
         self.record = record
-        self.folder = home.folder_of(record.name)
+        self.folder = folders.folder_of(record.name)
 
     @property
     def known_hosts(self) -> Path:
@@ -36,7 +36,7 @@ class RunningLab(Calls):
             return
         patience = _END_PATIENCE_S[self.record.backend]
         try:
-            if home.read(self.record.name) != self.record:
+            if folders.read(self.record.name) != self.record:
                 return
             signal.pidfd_send_signal(process, signal.SIGTERM)
             if not select.select([process], [], [], patience)[0]:
@@ -64,7 +64,7 @@ class RunningLab(Calls):
 
 def find(name: str | None) -> RunningLab:
     """The lab of a name or a topology file; without one, the only lab. Raises InputError."""
-    found = home.running()
+    found = folders.running()
     if name is None:
         if len(found) == 1:
             return RunningLab(found[0])

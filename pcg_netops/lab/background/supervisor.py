@@ -26,7 +26,7 @@ from typing import Any
 from pcg_netops.errors import EnvironmentLack, InputError, LabError, PcgError
 from pcg_netops.lab import backends
 from pcg_netops.lab.backends import Backend
-from pcg_netops.lab.background import folders as home
+from pcg_netops.lab.background import folders
 from pcg_netops.lab.background.folders import KEY, LOG, SOCKET
 from pcg_netops.lab.controller import OwnedLab
 from pcg_netops.lab.embedded.layout import Layout
@@ -46,7 +46,7 @@ _KINDS = {kind.__name__: kind for kind in (EnvironmentLack, InputError, LabError
 class Started:
     """A lab that is up: how it is known, and what went wrong that did not prevent it."""
 
-    record: home.Record
+    record: folders.Record
     warnings: tuple[str, ...]
     seconds: float
 
@@ -68,7 +68,7 @@ def start(
     """
     begun = time.monotonic()
     topology = topology.resolve()
-    folder, alive = home.claim(layout.topology.name)
+    folder, alive = folders.claim(layout.topology.name)
     answers, theirs = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -104,7 +104,7 @@ def start(
         os.waitpid(child, 0)
         kind, message, place, remedy = answer["error"]
         raise _KINDS.get(kind, PcgError)(message, place=place, remedy=remedy)
-    record = home.read(layout.topology.name)
+    record = folders.read(layout.topology.name)
     if record is None:
         raise LabError("the lab has ended as soon as it was up")
     return Started(record, tuple(answer["warnings"]), time.monotonic() - begun)
@@ -213,7 +213,7 @@ class _Supervisor:
             replace(node, ipv4=self._lab.addresses.get(node.name, node.ipv4))
             for node in record.nodes
         )
-        home.write(replace(record, failure=failure, nodes=nodes), folder)
+        folders.write(replace(record, failure=failure, nodes=nodes), folder)
         return {"warnings": self._lab.warnings}
 
     def _publish(self, stack: ExitStack) -> dict[sockets.socket, tuple[str, int]]:
@@ -313,13 +313,13 @@ def published(layout: Layout, name: str) -> Iterator[tuple[str, int, int]]:
 
 def record_of(
     layout: Layout, topology: Path, ssh_ports: Mapping[str, int], backend: Backend
-) -> home.Record:
+) -> folders.Record:
     """How this process's lab is known to others, before it is up."""
     nodes = []
     for name, node in layout.nodes.items():
         address, address6 = layout.addresses.get(name), layout.addresses6.get(name)
         nodes.append(
-            home.NodeRecord(
+            folders.NodeRecord(
                 name=name,
                 long_name=layout.topology.long_name(name),
                 kind=node.kind or "",
@@ -333,7 +333,7 @@ def record_of(
             )
         )
     links = [(str(link.ends[0]), str(link.ends[-1])) for link in layout.topology.links]
-    return home.Record(
+    return folders.Record(
         name=layout.topology.name,
         topology=str(topology),
         folder=str(layout.folder.resolve()),

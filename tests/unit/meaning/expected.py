@@ -5,16 +5,10 @@ from __future__ import annotations
 from ipaddress import IPv4Interface, IPv4Network
 from itertools import product
 
-from pcg_netops.model.device import (
-    Action,
-    Device,
-    FilterRule,
-    Management,
-    PrefixList,
-    RoutingPolicy,
-)
-from pcg_netops.model.device import Ports as DevicePorts
+from pcg_netops.model.device import Device, Management, PrefixList, RoutingPolicy
 from pcg_netops.model.device import Tunnel as DeviceTunnel
+from pcg_netops.model.firewall import Action, FilterRule
+from pcg_netops.model.firewall import Ports as DevicePorts
 from pcg_netops.model.secret import Secret
 from tests.unit.meaning.facts import (
     ANY,
